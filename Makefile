@@ -1,0 +1,52 @@
+# Two commands are for everybody: `make demo` and `make test`. Each makes its own virtual environment
+# in .venv from nothing; a Python (3.10 or later) with venv, a C compiler and make are all they need.
+
+PYTHON ?= python3
+CC ?= cc
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := pyproject.toml setup.py $(wildcard xspress3/*/_*.h xspress3/*/_build.py xspress3/sim/csrc/*.[ch])
+EXTRAS := hdf5,test,lint,plot
+
+.PHONY: help demo test lint bench figures clean
+
+help:
+	@echo "make demo     see a simulated detector being acquired, streamed and written to a file"
+	@echo "make test     run all tests"
+	@echo "make lint     check style, types, imports and the C code"
+	@echo "make bench    measure, and print a table (also written to build/bench.json)"
+	@echo "make figures  draw the pictures of the README again"
+	@echo "make clean    remove what was built and the virtual environment"
+
+demo: $(VENV)/installed
+	@$(BIN)/xspress3 demo
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory -C xspress3/sim/csrc/tests check
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks --output build/bench.json
+
+figures: $(VENV)/installed
+	$(BIN)/python doc/draw_figures.py
+
+# What is missing is said in words before pip says it in a hundred lines.
+$(VENV)/installed: $(NATIVE)
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON); install Python 3.10 or later, or say make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "make: $(PYTHON) is older than 3.10; say make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) has no venv; install it, for example: apt-get install python3-venv"; exit 1; }
+	@command -v $(CC) >/dev/null || { echo "make: no C compiler ($(CC)); install one, for example: apt-get install gcc, or say make CC=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	CC=$(CC) $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+	rm -f xspress3/sim/*.so xspress3/sdk/_sdk.py xspress3/sim/_sim.py xspress3/stream/_bitshuffle.py

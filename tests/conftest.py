@@ -1,0 +1,99 @@
+"""Fixtures for all tests, and the check that a test leaves nothing open."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import zmq
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # looked at, not written
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail the test that leaves a thread, a child process, a socket, a file or shared memory behind."""
+    before = _open_things()
+    yield
+    left = _wait_until_gone(before)
+    assert not left, f"{request.node.name} left open: {sorted(left)}"
+
+
+def _wait_until_gone(before: set[str], timeout: float = 2.0) -> set[str]:
+    """What is open beyond `before`; the system needs a moment to close what was closed."""
+    deadline = time.monotonic() + timeout
+    while left := _open_things() - before:
+        gc.collect()
+        if time.monotonic() > deadline:
+            return left
+        time.sleep(0.01)
+    return set()
+
+
+def _open_things() -> set[str]:
+    process = psutil.Process()
+    threads = {f"thread {t.name}" for t in threading.enumerate() if t is not threading.main_thread()}
+    children = {f"process {child.pid}" for child in process.children()}
+    descriptors = {f"descriptor {fd}" for fd in _descriptors()}
+    segments = {f"shared memory {path.name}" for path in SHARED_MEMORY.glob("xsp3*")}
+    return threads | children | descriptors | segments
+
+
+def _descriptors() -> set[str]:
+    """Open files and sockets by target; those of the test runner itself come and go."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            target = os.readlink(entry)
+        except OSError:
+            continue
+        if target.startswith(("socket:", "/")) and not target.startswith(("/dev/", "/proc/")):
+            found.add(f"{entry.name} {target}")
+    return found
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let pyzmq start what it keeps for the life of the process before anything is compared."""
+    context = zmq.Context()
+    socket = context.socket(zmq.PUB)
+    socket.send(bytes(1 << 20), copy=False)  # large enough to be sent without a copy
+    socket.close()
+    context.term()
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """Wait until a condition holds, or fail with what was waited for."""
+
+    def wait(condition: Callable[[], object], what: str = "", timeout: float = 5.0) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {timeout} s: {what or condition}"
+            time.sleep(0.002)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """Folder of the frames recorded at NanoMAX; the test is skipped where there is none."""
+    named = os.environ.get("XSPRESS3_RECORDINGS")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "recordings"
+    if not (folder / "xspress3-multipart.npz").exists():
+        pytest.skip("no recorded frames here")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see none of the variables that describe a detector to us."""
+    for name in list(os.environ):
+        if name.startswith("XSPRESS3_") and name != "XSPRESS3_RECORDINGS":
+            monkeypatch.delenv(name)

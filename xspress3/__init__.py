@@ -1,0 +1,1 @@
+"""Data acquisition for Xspress3 detectors: the server side and the shared core."""

@@ -1,0 +1,143 @@
+"""`xspress3 demo`: simulator, streamer and writing receiver at work, as separate processes.
+
+::
+
+    this process -- starts --> xspress3 serve (simulator)  == zmq ==>  xspress3-receiver write
+                 -- then   --> xspress3-receiver show FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from xspress3.errors import Xspress3Error
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+__all__ = ["add_to", "run"]
+
+SHUTDOWN_TIMEOUT = 20.0
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command."""
+    parser = commands.add_parser("demo", help="see a simulated detector being acquired, streamed and written")
+    parser.add_argument("--frames", type=int, default=2000, metavar="N", help="(default: %(default)s)")
+    parser.add_argument(
+        "--exposure", type=float, default=0.002, metavar="S", help="frame period (default: %(default)s)"
+    )
+    parser.add_argument("--channels", type=int, default=4, metavar="N", help="(default: %(default)s)")
+    parser.add_argument(
+        "--directory", metavar="DIR", help="where the file goes (default: a new temporary one)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demonstration and show what was written."""
+    directory = Path(arguments.directory or tempfile.mkdtemp(prefix="xspress3-demo-"))
+    frames = f"{arguments.frames} frames of {arguments.exposure} s"
+    print(f"Simulated Xspress3: {arguments.channels} channels, {frames}")
+    with _process(_serve_command(arguments), stdout=subprocess.PIPE) as server:
+        port = urlsplit(_next_event(server, "listening")["data"]).port
+        print(f"streaming at tcp://127.0.0.1:{port}, writing to {directory}", flush=True)
+        with _process(_write_command(directory, port), stdout=subprocess.PIPE) as writer:
+            written = json.loads(_output(writer))
+            _expect_success(writer)
+        _output(server)
+        _expect_success(server)
+    path = written["files"][0]
+    print(flush=True)
+    shown = subprocess.run(_python("receivers.cli", "show", path), check=False)  # noqa: S603  # our own program
+    return shown.returncode
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _serve_command(arguments: argparse.Namespace) -> list[str]:
+    options = {
+        "--library": "sim",
+        "--sim": f"channels={arguments.channels}",
+        "--port": 0,
+        "--monitor-port": 0,
+        "--exposure": arguments.exposure,
+        "--frames": arguments.frames,
+        "--wait-readers": 1,
+    }
+    words = [str(word) for option in options.items() for word in option]
+    return _python("xspress3.cli", "serve", "--json", *words)
+
+
+def _write_command(directory: Path, port: int | None) -> list[str]:
+    return _python(
+        "receivers.cli",
+        "write",
+        "--port",
+        str(port),
+        "--directory",
+        str(directory),
+        "--sessions",
+        "1",
+        "--json",
+    )
+
+
+@contextmanager
+def _process(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """A running program of ours, asked to end, then made to, when it is left."""
+    process: subprocess.Popen[str] = subprocess.Popen(command, text=True, **options)  # noqa: S603
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(SHUTDOWN_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _next_event(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
+    for line in _lines(process):
+        told: dict[str, Any] = json.loads(line)
+        if told["event"] == event:
+            return told
+    process.wait()
+    _expect_success(process)
+    raise Xspress3Error(f"{process.args!r} ended without telling {event!r}")
+
+
+def _lines(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdout is not None  # opened as a pipe
+    return process.stdout
+
+
+def _output(process: subprocess.Popen[str]) -> str:
+    """All that a program still prints until it ends by itself."""
+    text = _lines(process).read()
+    process.wait()
+    return text
+
+
+def _expect_success(process: subprocess.Popen[str]) -> None:
+    if process.returncode:
+        raise Xspress3Error(f"{process.args!r} ended with exit code {process.returncode}")

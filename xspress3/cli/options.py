@@ -1,0 +1,92 @@
+"""Options that several commands share, and the values made of them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from xspress3 import sim
+from xspress3.config import DATA_PORT, LOOPBACK, MONITOR_PORT, DetectorConfig, StreamerConfig
+from xspress3.errors import ConfigurationError
+
+__all__ = ["add_detector", "add_stream", "detector_config", "streamer_config"]
+
+SIMULATOR = "sim"
+
+
+def add_detector(parser: argparse.ArgumentParser) -> None:
+    """Options that say which detector it is."""
+    group = parser.add_argument_group("detector")
+    group.add_argument(
+        "--library",
+        metavar="PATH|sim",
+        help="the vendor's library, or `sim` (default: XSPRESS3_LIBRARY, then the system's)",
+    )
+    group.add_argument("--base-ip", metavar="ADDRESS", help="address of this host on the detector's network")
+    group.add_argument("--channels", type=int, metavar="N", help="channels to use (default: all)")
+    group.add_argument("--ring-frames", type=int, metavar="N", help="frames in the library's ring")
+    group.add_argument("--settings", metavar="DIR", help="calibration directory to restore")
+    group.add_argument(
+        "--sim",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="describe the simulated detector, such as channels=4, source=physics or rate=200000; repeatable",
+    )
+
+
+def detector_config(arguments: argparse.Namespace) -> DetectorConfig:
+    """What the options of `add_detector` say."""
+    if arguments.sim and arguments.library != SIMULATOR:
+        raise ConfigurationError(f"--sim {arguments.sim[0]} goes with --library sim only")
+    library = arguments.library
+    if library == SIMULATOR:
+        os.environ.update(sim.environment(**_pairs(arguments.sim)))
+        library = str(sim.library_path())
+    return DetectorConfig.from_environment(
+        library=library,
+        base_ip=arguments.base_ip,
+        n_channels=arguments.channels,
+        ring_frames=arguments.ring_frames,
+        settings=arguments.settings,
+    )
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise ConfigurationError(f"--sim {text!r}, allowed is KEY=VALUE")
+        pairs[key.lower()] = value
+    return pairs
+
+
+def add_stream(parser: argparse.ArgumentParser) -> None:
+    """Options that say how frames leave."""
+    group = parser.add_argument_group("stream")
+    group.add_argument("--interface", default=LOOPBACK, help="address to listen on (default: %(default)s)")
+    group.add_argument(
+        "--port", type=int, default=DATA_PORT, help="data port, 0 for any (default: %(default)s)"
+    )
+    group.add_argument(
+        "--monitor-port",
+        type=int,
+        default=MONITOR_PORT,
+        help="monitor port, 0 for any (default: %(default)s)",
+    )
+    group.add_argument("--stream-id", default="xspress3", help="name of the source (default: %(default)s)")
+    group.add_argument(
+        "--compression", choices=("bslz4", "none"), default="bslz4", help="(default: %(default)s)"
+    )
+
+
+def streamer_config(arguments: argparse.Namespace) -> StreamerConfig:
+    """What the options of `add_stream` say."""
+    return StreamerConfig(
+        stream_id=arguments.stream_id,
+        interface=arguments.interface,
+        data_port=arguments.port,
+        monitor_port=arguments.monitor_port,
+        compression=arguments.compression,
+    )

@@ -1,0 +1,115 @@
+"""What can be chosen, with its defaults: argument before environment before default.
+
+Environment variables are named after the fields of `DetectorConfig`: `XSPRESS3_LIBRARY`,
+`XSPRESS3_BASE_IP`, `XSPRESS3_CHANNELS`, `XSPRESS3_RING_FRAMES`, `XSPRESS3_SETTINGS`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xspress3.errors import ConfigurationError
+
+__all__ = ["DATA_PORT", "LOOPBACK", "MONITOR_PORT", "DetectorConfig", "StreamerConfig"]
+
+LOOPBACK = "127.0.0.1"
+DATA_PORT = 9999
+MONITOR_PORT = 9998
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """How to reach a detector and what to ask of it when it is opened.
+
+    Parameters
+    ----------
+    library
+        Path of the library; `None` for the one that environment or system names.
+    base_ip
+        Address of the host's side; `None` is the library's default.
+    n_channels
+        Channels to use; `None` for all that there are.
+    ring_frames
+        Frames that the library's ring shall hold: 16 KiB for each channel and frame.
+    settings
+        Directory with the detector's calibration, as the vendor delivers it; `None` for none.
+    """
+
+    library: str | None = None
+    base_ip: str | None = None
+    n_channels: int | None = None
+    ring_frames: int = 16384
+    settings: str | None = None
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, **arguments: Any
+    ) -> DetectorConfig:
+        """Configuration from arguments that are not `None`, then the environment, then defaults."""
+        variables = os.environ if environment is None else environment
+        chosen: dict[str, Any] = {
+            "library": variables.get("XSPRESS3_LIBRARY") or None,
+            "base_ip": variables.get("XSPRESS3_BASE_IP") or None,
+            "n_channels": _integer(variables, "XSPRESS3_CHANNELS"),
+            "ring_frames": _integer(variables, "XSPRESS3_RING_FRAMES"),
+            "settings": variables.get("XSPRESS3_SETTINGS") or None,
+        }
+        chosen.update({name: value for name, value in arguments.items() if value is not None})
+        return cls(**{name: value for name, value in chosen.items() if value is not None})
+
+
+def _integer(variables: Mapping[str, str], name: str) -> int | None:
+    text = variables.get(name)
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigurationError(f"{name}={text!r}, allowed is an integer") from None
+
+
+@dataclass(frozen=True)
+class StreamerConfig:
+    """How frames leave.
+
+    Parameters
+    ----------
+    stream_id
+        Name of the source, constant over sessions.
+    interface
+        Address to listen on; other than loopback lets anyone there read the data.
+    data_port, monitor_port
+        0 takes any free port.
+    compression
+        `"bslz4"` or `"none"`.
+    block_bytes
+        Size that a block shall not exceed before compression, unless one frame alone does.
+    block_time
+        Seconds that a frame may wait for others to fill a block.
+    queue_messages
+        Blocks that may wait for one reader before the ring in front of the wire fills.
+    linger
+        Seconds that closing waits for readers to take what is queued.
+    """
+
+    stream_id: str = "xspress3"
+    interface: str = LOOPBACK
+    data_port: int = DATA_PORT
+    monitor_port: int = MONITOR_PORT
+    compression: str = "bslz4"
+    block_bytes: int = 2 << 20
+    block_time: float = 0.05
+    queue_messages: int = 64
+    linger: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.compression not in ("bslz4", "none"):
+            raise ConfigurationError(f"compression: {self.compression!r}, allowed are 'bslz4' and 'none'")
+        for name, port in (("data_port", self.data_port), ("monitor_port", self.monitor_port)):
+            if not 0 <= port <= 65535:
+                raise ConfigurationError(f"{name}: {port}, allowed is 0..65535")
+        if not self.stream_id:
+            raise ConfigurationError("stream_id: empty, allowed is a name such as 'xspress3'")

@@ -1,0 +1,10 @@
+"""A detector as the streamer sees it, and the Xspress3 behind it.
+
+`protocol` says what any detector must do, `timing` turns seconds into the words of the timing
+generator, `xspress3` does it with the vendor's library.
+"""
+
+from xspress3.detector.protocol import Detector, Ready
+from xspress3.detector.xspress3 import Xspress3Detector
+
+__all__ = ["Detector", "Ready", "Xspress3Detector"]

@@ -1,0 +1,70 @@
+"""Return codes to exceptions, and arguments checked before the library sees them."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import TypeVar
+
+from xspress3.errors import ConfigurationError, SdkBusyError, SdkConnectionError, SdkError, SdkRangeError
+from xspress3.sdk.constants import ErrorCode
+
+__all__ = ["check", "require_address", "require_between"]
+
+Result = TypeVar("Result", int, float)
+
+_BY_CODE: dict[int, type[SdkError]] = {
+    ErrorCode.XSP3_RANGE_CHECK: SdkRangeError,
+    ErrorCode.XSP3_ERR_DEV_NOT_FOUND: SdkConnectionError,
+    ErrorCode.XSP3_WOULD_BLOCK: SdkBusyError,
+}
+_NAMES = {code.value: code.name for code in ErrorCode}
+_NO_ANSWER = "cannot initialise"
+"""How the library says that nobody answers; the code is only the general one."""
+
+
+def check(result: Result, call: str, last_error: Callable[[], str]) -> Result:
+    """Return `result` when it is not negative, else raise the matching `SdkError`.
+
+    Parameters
+    ----------
+    last_error
+        Fetches the library's text; called at once, and only on failure.
+    """
+    if result >= 0:
+        return result
+    text = last_error()
+    code = int(result)
+    error = _BY_CODE.get(code, SdkError)
+    if code == ErrorCode.XSP3_ERROR and _NO_ANSWER in text.lower():
+        error = SdkConnectionError
+    raise error(call, code, _NAMES.get(code, "XSP3_UNKNOWN"), text)
+
+
+def require_between(call: str, name: str, value: int, low: int, high: int) -> int:
+    """`value`, when it lies in low..high; the library would write it unchecked into a register.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the call, the argument, the value and what is allowed.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ConfigurationError(f"{call}: {name}={value}, allowed is {low}..{high}")
+    return int(value)
+
+
+def require_address(call: str, name: str, value: str) -> str:
+    """`value`, when it is an IPv4 address; the library reads anything else as 0.0.0.1.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the value.
+    """
+    try:
+        return str(ipaddress.IPv4Address(value))
+    except ValueError:
+        raise ConfigurationError(
+            f"{call}: {name}={value!r}, allowed is an address such as 192.168.0.1"
+        ) from None

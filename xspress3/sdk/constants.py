@@ -1,0 +1,141 @@
+"""Numbers of the vendor's header, by name."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+__all__ = [
+    "ClockFlag",
+    "ClockSource",
+    "ErrorCode",
+    "ErrorFlag",
+    "GapMode",
+    "ItfgTrigger",
+    "RunFlag",
+    "TimingSource",
+]
+
+MAX_TIME_FIXED = 0xFFFFFF
+MAX_COLLECTION_TICKS = 0xFFFFFFFF
+MIN_COLLECTION_TICKS = 2
+MAX_ENERGY_BITS = 12
+MAX_CARDS = 8
+MAX_CHANNELS_PER_CARD = 16
+MAX_RING_FRAMES = 1 << 20
+"""Frames that the library's buffer may hold at most."""
+
+
+class ErrorCode(IntEnum):
+    """What a function returns when it fails."""
+
+    XSP3_ERROR = -1
+    XSP3_INVALID_PATH = -2
+    XSP3_ILLEGAL_CARD = -3
+    XSP3_ILLEGAL_SUBPATH = -4
+    XSP3_INVALID_DMA_STREAM = -5
+    XSP3_RANGE_CHECK = -6
+    XSP3_INVALID_SCOPE_MOD = -7
+    XSP3_OUT_OF_MEMORY = -8
+    XSP3_ERR_DEV_NOT_FOUND = -9
+    XSP3_CANNOT_OPEN_FILE = -10
+    XSP3_FILE_READ_FAILED = -11
+    XSP3_FILE_WRITE_FAILED = -12
+    XSP3_FILE_RENAME_FAILED = -13
+    XSP3_LOG_FILE_MISSING = -14
+    XSP3_WOULD_BLOCK = -20
+
+
+class RunFlag(IntFlag):
+    """What a run records."""
+
+    PLAYBACK = 0x1
+    SCOPE = 0x2
+    SCALERS = 0x4
+    HIST = 0x8
+    DIAG_HIST = 0x10
+    CIRCULAR_BUFFER = 0x100
+
+
+class ClockSource(IntEnum):
+    """Where the clock of the converters comes from; which are allowed depends on the generation."""
+
+    INT = 0
+    XTAL = 1
+    EXT = 2
+    FPGA = 3
+    MINI_CDCM61004 = 0x10
+    MINI_LMK61E2 = 0x11
+    MIDPLANE_CDCM61004 = 0x20
+    MIDPLANE_LMK61E2 = 0x21
+
+
+class ClockFlag(IntFlag):
+    """How the clock is set up."""
+
+    MASTER = 1 << 0
+    NO_DITHER = 1 << 1
+    STAGE1_ONLY = 1 << 2
+    NO_CHECK = 1 << 3
+    TP_ENB = 1 << 4
+    DIS_OVER_TEMP = 1 << 5
+
+
+class TimingSource(IntEnum):
+    """What makes frames begin and end: bits 2..0 of the global timing register A."""
+
+    SOFTWARE = 0
+    INTERNAL = 1
+    SOFTWARE_AND_MARKER = 2
+    IDC = 3
+    TTL_VETO_ONLY = 4
+    TTL_BOTH = 5
+    LVDS_VETO_ONLY = 6
+    LVDS_BOTH = 7
+
+
+class ItfgTrigger(IntEnum):
+    """What the internal timing generator waits for."""
+
+    BURST = 0
+    SOFTWARE = 1
+    HARDWARE = 2
+    SOFTWARE_ONLY_FIRST = 5
+    HARDWARE_ONLY_FIRST = 6
+
+
+class GapMode(IntEnum):
+    """Pause between frames of the internal timing generator; the names hold for 80 MHz."""
+
+    GAP_25NS = 0
+    GAP_200NS = 1
+    GAP_500NS = 2
+    GAP_1US = 3
+
+    @property
+    def ticks(self) -> int:
+        """Length of the pause in clock ticks."""
+        return (2, 16, 40, 80)[self]
+
+
+class ErrorFlag(IntFlag):
+    """Bits that the progress call sets when something went wrong."""
+
+    PLAYBACK_UNDERRUN = 0x1
+    SCOPE_OVERRUN = 0x2
+    MINI_HISTOGRAM_OVERRUN = 0x4
+    MINI_HISTOGRAM_BAD = 0x8
+    MINI_SCALER_OVERRUN = 0x10
+    MINI_SCALER_BAD = 0x20
+    DIAG_HISTOGRAM_DROPPED = 0x40
+    DESCRIPTOR_OVERRUN = 0x200
+    DESCRIPTOR_MISMATCH = 0x400
+    DESCRIPTOR_SOF_EOF = 0x800
+    DESCRIPTOR_COUNT = 0x1000
+    SOCKET_ERROR = 0x2000
+    CIRCULAR_OVERRUN = 0x10000
+    SCALER_DESCRIPTOR_OVERRUN = 0x20000
+    SCALER_DESCRIPTOR_MISMATCH = 0x40000
+    SCALER_DESCRIPTOR_SOF_EOF = 0x80000
+    SCALER_DESCRIPTOR_COUNT = 0x100000
+    SCALER_SOCKET_ERROR = 0x200000
+    SCALER_CIRCULAR_OVERRUN = 0x1000000

@@ -1,0 +1,46 @@
+"""Streams of blocks of frames: what is said, how it is packed, and how it travels.
+
+`messages` are the things said, `codec` turns them to bytes and back without any input or output,
+`compression` packs arrays as HDF5 chunks, `publisher` and `subscriber` carry messages over zmq,
+`tracker` notices what did not come, `ring` holds the frames that are on their way.
+"""
+
+from xspress3.stream.codec import decode, encode
+from xspress3.stream.messages import (
+    Alive,
+    ArrayInfo,
+    Block,
+    EncodedArray,
+    EndReason,
+    Envelope,
+    Loss,
+    Message,
+    SessionEnd,
+    SessionStart,
+    UnknownMessage,
+)
+from xspress3.stream.publisher import Publisher
+from xspress3.stream.ring import FrameRing, Slot
+from xspress3.stream.subscriber import Subscriber
+from xspress3.stream.tracker import SessionTracker
+
+__all__ = [
+    "Alive",
+    "ArrayInfo",
+    "Block",
+    "EncodedArray",
+    "EndReason",
+    "Envelope",
+    "FrameRing",
+    "Loss",
+    "Message",
+    "Publisher",
+    "SessionEnd",
+    "SessionStart",
+    "SessionTracker",
+    "Slot",
+    "Subscriber",
+    "UnknownMessage",
+    "decode",
+    "encode",
+]

@@ -1,0 +1,207 @@
+"""What is said on a stream.
+
+A session is one `SessionStart`, any number of `Block` and `Loss`, and one `SessionEnd`. These are
+numbered by `sequence`, from 0 in each session, so a reader sees when one is missing. `Alive` comes
+once a second while nothing else does, and a `SessionStart` is repeated for readers that join late;
+both take no number of their own and carry the one that comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from xspress3.errors import ProtocolError
+from xspress3.stream import compression
+
+__all__ = [
+    "Alive",
+    "ArrayInfo",
+    "Block",
+    "EncodedArray",
+    "EndReason",
+    "Envelope",
+    "Loss",
+    "Message",
+    "SessionEnd",
+    "SessionStart",
+    "UnknownMessage",
+]
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+
+class EndReason(str, Enum):
+    """Why a session ended."""
+
+    COMPLETE = "complete"
+    """All frames asked for were acquired or announced as lost."""
+    STOPPED = "stopped"
+    """Somebody asked for the end."""
+    FAILED = "failed"
+    """The detector or the streamer failed; the text says how."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """Who says it, in which session, as which message, and when.
+
+    Parameters
+    ----------
+    stream_id
+        Name of the source, constant over sessions.
+    session_id
+        Unix seconds of the session's start, strictly increasing; `None` outside a session.
+    sequence
+        Number of this message in its session, or of the next one, see the module.
+    time_ns
+        Unix time at the sender, in ns.
+    """
+
+    stream_id: str
+    session_id: int | None
+    sequence: int
+    time_ns: int
+
+
+@dataclass(frozen=True)
+class ArrayInfo:
+    """One array that every block of a session carries; `shape` is that of one frame."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    units: str = ""
+
+
+@dataclass(frozen=True)
+class SessionStart:
+    """Everything about a session that holds for all of its frames.
+
+    Parameters
+    ----------
+    n_frames
+        Frames that will come, `None` where that is not known.
+    frames_per_block
+        Frames of a full block; blocks begin at multiples of it unless one before was cut short.
+    next_frame
+        First frame that this reader may expect: 0, or more in a start that is repeated.
+    acquisition, detector, metadata
+        Plain values: what was asked for and will be done, what the detector is, what the user said.
+    """
+
+    envelope: Envelope
+    n_frames: int | None
+    frames_per_block: int
+    arrays: tuple[ArrayInfo, ...]
+    acquisition: Mapping[str, Any] = field(default_factory=dict)
+    detector: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    next_frame: int = 0
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True)
+class EncodedArray:
+    """An array as it travels: the bytes are those of the HDF5 chunk with the same compression.
+
+    Parameters
+    ----------
+    shape
+        Of the whole block, the first axis is the frame.
+    compression
+        `"none"` (C order) or `"bslz4"` (bitshuffle and LZ4 with the header of the HDF5 filter).
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    compression: str
+    payload: Buffer
+
+    @property
+    def nbytes(self) -> int:
+        """Size in bytes when it is not compressed."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+    def check(self) -> None:
+        """Raise `ProtocolError` unless the payload can be unpacked to exactly this shape."""
+        if self.compression == "none":
+            if len(self.payload) != self.nbytes:
+                raise ProtocolError(
+                    f"array {self.name}: {len(self.payload)} bytes for shape {self.shape} {self.dtype}, "
+                    f"expected {self.nbytes}"
+                )
+        else:
+            compression.check_bslz4(self.payload, self.nbytes, self.dtype.itemsize)
+
+    def decode(self) -> npt.NDArray[Any]:
+        """The array, read-only; a view of the payload where that was not compressed."""
+        self.check()
+        if self.compression == "none":
+            array = np.frombuffer(self.payload, dtype=self.dtype)
+        else:
+            array = compression.decompress_bslz4(self.payload, self.dtype, self.nbytes // self.dtype.itemsize)
+        array.flags.writeable = False
+        return array.reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Frames `first_frame` to `first_frame + n_frames - 1`, whole."""
+
+    envelope: Envelope
+    first_frame: int
+    n_frames: int
+    arrays: tuple[EncodedArray, ...]
+
+    def __getitem__(self, name: str) -> EncodedArray:
+        for array in self.arrays:
+            if array.name == name:
+                return array
+        raise KeyError(f"no array {name!r} in this block, there are {[a.name for a in self.arrays]}")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Frames that will not come, and why."""
+
+    envelope: Envelope
+    first_frame: int
+    n_frames: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Alive:
+    """The sender is there; `state` is what it does."""
+
+    envelope: Envelope
+    state: str
+
+
+@dataclass(frozen=True)
+class SessionEnd:
+    """The session is over, with the sender's own counts of frames."""
+
+    envelope: Envelope
+    reason: EndReason
+    acquired: int
+    streamed: int
+    lost: int
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class UnknownMessage:
+    """A message of a type that this version does not know, to be passed over."""
+
+    type: str
+
+
+Message = Union[SessionStart, Block, Loss, Alive, SessionEnd, UnknownMessage]

@@ -1,0 +1,238 @@
+"""Reads frames out of the detector, block by block, until the session has all of them."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from typing import Union
+
+import numpy as np
+import numpy.typing as npt
+
+from xspress3.detector import Detector
+from xspress3.errors import AcquisitionError, AcquisitionTimeoutError, CircularBufferOverrunError
+from xspress3.model import SCALER_NAMES, TriggerMode
+from xspress3.stream import Slot
+from xspress3.stream.messages import EndReason
+from xspress3.streamer.latest import LatestFrame
+from xspress3.streamer.session import Begin, Finish, Frames, Lost, Session
+
+__all__ = ["AcquireLoop", "Item", "plan_block"]
+
+logger = logging.getLogger(__name__)
+
+Item = Union[Begin, Frames, Lost, Finish]
+
+OVERWRITTEN = "overwritten in the detector's ring before it was read"
+CUT_OFF = "cut off by the stop"
+_POLL_SHORTEST = 0.0002
+_POLL_LONGEST = 0.01
+_SLOT_WAIT = 0.1
+_TOTAL_TICKS = SCALER_NAMES.index("total_ticks")
+_TICK_TOLERANCE = 2
+"""Channels of one frame differ by up to two ticks."""
+
+
+def plan_block(next_frame: int, complete: int, frames_per_block: int, flush: bool) -> int:
+    """Frames to read now: up to the next multiple of `frames_per_block`, fewer only to flush.
+
+    Blocks end at those multiples also after one was cut short, so that they remain chunks of a file.
+    """
+    to_boundary = frames_per_block - next_frame % frames_per_block
+    available = complete - next_frame
+    if available >= to_boundary:
+        return to_boundary
+    return max(available, 0) if flush else 0
+
+
+class AcquireLoop:
+    """Owns the detector's data path: frames are read, and acknowledged, in this thread only.
+
+    Parameters
+    ----------
+    out
+        Where blocks go, in order.
+    latest
+        Is shown the newest frame now and then.
+    block_time
+        Seconds that a frame may wait for others to fill its block.
+    stall_timeout
+        Seconds, beside the time of two frames, after which an internally timed run that gives no
+        frame has failed.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        out: queue.SimpleQueue[Item],
+        latest: LatestFrame,
+        *,
+        block_time: float,
+        stall_timeout: float = 10.0,
+    ) -> None:
+        self._detector = detector
+        self._out = out
+        self._latest = latest
+        self._block_time = block_time
+        self._stall_timeout = stall_timeout
+        self._sessions: queue.SimpleQueue[Session | None] = queue.SimpleQueue()
+
+    def begin(self, session: Session) -> None:
+        """Acquire `session`, whose detector is armed."""
+        self._out.put(Begin(session))
+        self._sessions.put(session)
+
+    def wake(self) -> None:
+        """Let `run` see that it shall stop."""
+        self._sessions.put(None)
+
+    def run(self, stop: threading.Event) -> None:
+        """Acquire one session after the other until `stop` is set."""
+        while not stop.is_set():
+            session = self._sessions.get()
+            if session is not None:
+                self._acquire(session, stop)
+
+    def _acquire(self, session: Session, stop: threading.Event) -> None:
+        reason = EndReason.FAILED
+        try:
+            reason = _Run(self, session, stop).read_all()
+        except Exception as error:
+            # Not re-raised: the thread serves the next session; wait() and close() raise it.
+            logger.error("session %d failed: %s", session.session_id, error)
+            session.fail(error)
+            self._stop_after_failure()
+        finally:
+            session.read_out.set()
+            self._out.put(Finish(session, reason))
+
+    def _stop_after_failure(self) -> None:
+        try:
+            self._detector.stop()
+        except Exception:
+            logger.exception("the detector could not be stopped after a failure")
+
+
+class _Run:
+    """The state of reading one session."""
+
+    def __init__(self, loop: AcquireLoop, session: Session, stop: threading.Event) -> None:
+        self._detector = loop._detector
+        self._out = loop._out
+        self._latest = loop._latest
+        self._block_time = loop._block_time
+        self._session = session
+        self._stop = stop
+        self._next_frame = 0
+        self._n_frames = session.acquisition.n_frames
+        self._is_stopped = False
+        self._complete = 0
+        self._newest_at = time.monotonic()
+        self._waiting_since: float | None = None
+        self._full_ticks: int | None = None
+        self._poll = min(max(session.timing.period / 4, _POLL_SHORTEST), _POLL_LONGEST)
+        self._stall_after = (
+            loop._stall_timeout + 2 * session.timing.period
+            if session.acquisition.trigger_mode is TriggerMode.INTERNAL
+            else None
+        )
+
+    def read_all(self) -> EndReason:
+        """Read until all frames are there, or somebody stops."""
+        while self._next_frame < self._n_frames:
+            if not self._is_stopped and (self._session.stop_requested.is_set() or self._stop.is_set()):
+                self._stop_detector()
+            self._look()
+            n_frames = plan_block(
+                self._next_frame, self._complete, self._session.ring.frames_per_slot, self._is_due()
+            )
+            if n_frames:
+                self._read(n_frames)
+            elif self._is_stopped:
+                break
+            else:
+                self._session.stop_requested.wait(self._poll)
+        return EndReason.STOPPED if self._is_stopped else EndReason.COMPLETE
+
+    def _stop_detector(self) -> None:
+        self._detector.stop()
+        self._is_stopped = True
+
+    def _look(self) -> None:
+        ready = self._detector.frames_ready()
+        if ready.problems:
+            raise AcquisitionError(f"detector after {ready.complete} frames: {ready.problems}")
+        complete = min(ready.complete, self._n_frames)
+        now = time.monotonic()
+        if complete > self._complete:
+            self._complete, self._newest_at = complete, now
+            self._waiting_since = self._waiting_since or now
+        elif self._stall_after is not None and now - self._newest_at > self._stall_after:
+            raise AcquisitionTimeoutError(
+                f"no frame for {self._stall_after:.1f} s after frame {complete - 1} of {self._n_frames}"
+            )
+
+    def _is_due(self) -> bool:
+        """Whether frames that do not fill a block shall go nevertheless."""
+        if self._is_stopped or self._complete == self._n_frames:
+            return True
+        waiting_since = self._waiting_since
+        return waiting_since is not None and time.monotonic() - waiting_since > self._block_time
+
+    def _read(self, n_frames: int) -> None:
+        slot = self._take_slot()
+        if slot is None:
+            return
+        slot.first_frame, slot.n_frames, slot.time_ns = self._next_frame, n_frames, time.time_ns()
+        try:
+            self._detector.read_into(self._next_frame, slot.histogram[:n_frames], slot.scalers[:n_frames])
+        except CircularBufferOverrunError as overrun:
+            self._session.ring.give_back(slot)
+            self._lose(overrun.n_frames, OVERWRITTEN)
+            return
+        except BaseException:
+            self._session.ring.give_back(slot)
+            raise
+        self._hand_over(slot)
+
+    def _take_slot(self) -> Slot | None:
+        """A free slot; `None` when the wire took none in time, to look at the detector again."""
+        slot = self._session.ring.take(_SLOT_WAIT)
+        if slot is None and (self._stop.is_set() or self._session.done.is_set()):
+            raise AcquisitionError(
+                f"closed while frames {self._next_frame}..{self._complete - 1} waited for a reader"
+            )
+        return slot
+
+    def _hand_over(self, slot: Slot) -> None:
+        n_frames = slot.n_frames
+        if self._full_ticks is None:
+            self._full_ticks = int(slot.scalers[0, :, _TOTAL_TICKS].min())
+        if self._is_stopped and self._is_cut_off(slot.scalers[n_frames - 1]):
+            slot.n_frames -= 1
+        self._latest.offer(self._session, slot)
+        kept = slot.n_frames
+        self._session.acquired += kept
+        if kept:
+            self._out.put(Frames(self._session, slot))
+        else:
+            self._session.ring.give_back(slot)
+        self._acknowledge(n_frames)
+
+    def _acknowledge(self, n_frames: int) -> None:
+        self._detector.acknowledge(self._next_frame, n_frames)
+        self._next_frame += n_frames
+        self._waiting_since = time.monotonic() if self._complete > self._next_frame else None
+
+    def _is_cut_off(self, scalers: npt.NDArray[np.uint32]) -> bool:
+        """Whether the last frame before a stop is shorter than the first one of the session was."""
+        assert self._full_ticks is not None  # set with the first frame
+        return int(scalers[:, _TOTAL_TICKS].min()) < self._full_ticks - _TICK_TOLERANCE
+
+    def _lose(self, n_frames: int, reason: str) -> None:
+        logger.warning("frames %d..%d lost: %s", self._next_frame, self._next_frame + n_frames - 1, reason)
+        self._out.put(Lost(self._session, self._next_frame, n_frames, reason))
+        self._session.lost += n_frames
+        self._acknowledge(n_frames)

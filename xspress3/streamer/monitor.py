@@ -1,0 +1,128 @@
+"""Answers who asks for the newest frame, however many they are and whatever they send.
+
+A ROUTER socket: it serves REQ and DEALER clients, keeps no state of them, and drops an answer that
+nobody takes. A request is one part:
+
+=============  =======================================================================
+`latest`, ``   the newest frame as a `block` message of one frame; `alive` before the first
+`status`       one JSON object of type `status`
+anything else  one JSON object of type `error` with a text
+=============  =======================================================================
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Union
+
+import numpy as np
+import zmq
+
+from xspress3.stream import Alive, Block, EncodedArray, Envelope, encode
+from xspress3.stream.codec import SCHEMA
+from xspress3.stream.publisher import MAX_REQUEST_BYTES, bind
+from xspress3.streamer.latest import LatestFrame, Snapshot
+
+__all__ = ["MonitorServer"]
+
+logger = logging.getLogger(__name__)
+
+_POLL_MS = 100
+_MAX_PARTS = 8
+_QUEUE_MESSAGES = 4
+"""Answers that may wait for a client that does not read."""
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+
+class MonitorServer:
+    """Owns the monitor socket, from binding to closing.
+
+    Parameters
+    ----------
+    status
+        Gives the state of the streamer as plain values.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        endpoint: str,
+        stream_id: str,
+        latest: LatestFrame,
+        status: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._context = context
+        self._wanted = endpoint
+        self._stream_id = stream_id
+        self._latest = latest
+        self._status = status
+        self._endpoint: Future[str] = Future()
+
+    def endpoint(self) -> str:
+        """Where it listens; waits for the binding and raises what that failed with."""
+        return self._endpoint.result()
+
+    def run(self, stop: threading.Event) -> None:
+        """Answer until `stop` is set."""
+        socket = self._context.socket(zmq.ROUTER)
+        try:
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.setsockopt(zmq.SNDHWM, _QUEUE_MESSAGES)
+            socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
+            try:
+                self._endpoint.set_result(bind(socket, self._wanted))
+            except Exception as error:
+                self._endpoint.set_exception(error)
+                return
+            while not stop.is_set():
+                if socket.poll(_POLL_MS):
+                    self._answer(socket)
+        finally:
+            socket.close()
+
+    def _answer(self, socket: zmq.Socket[bytes]) -> None:
+        parts = socket.recv_multipart()
+        envelope, body = parts[:1], parts[1:]
+        if body and not body[0]:  # a REQ socket puts an empty part before its request
+            envelope, body = parts[:2], parts[2:]
+        try:
+            # NOBLOCK: a client that does not read loses its answer, nobody waits for it.
+            socket.send_multipart([*envelope, *self._reply(body)], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            logger.debug("answer not taken: %s", error)
+
+    def _reply(self, body: Sequence[bytes]) -> list[Buffer]:
+        request = body[0] if len(body) == 1 else b"" if not body else None
+        if request in (b"", b"latest"):
+            return self._latest_frame()
+        if request == b"status":
+            return [_json("status", self._status())]
+        shown = " | ".join(repr(part[:40]) for part in body[:_MAX_PARTS])
+        text = f"request of {len(body)} parts, {shown}: allowed is one part, 'latest' or 'status'"
+        return [_json("error", {"text": text})]
+
+    def _latest_frame(self) -> list[Buffer]:
+        snapshot = self._latest.get()
+        if snapshot is None:
+            return encode(Alive(Envelope(self._stream_id, None, 0, time.time_ns()), "no frame yet"))
+        return encode(_one_frame(self._stream_id, snapshot))
+
+
+def _one_frame(stream_id: str, snapshot: Snapshot) -> Block:
+    session = snapshot.session
+    arrays = tuple(
+        EncodedArray(name, array.dtype, array.shape, "none", array.reshape(-1).view(np.uint8).data)
+        for name, array in (("histogram", snapshot.histogram), ("scalers", snapshot.scalers))
+    )
+    envelope = Envelope(stream_id, session.session_id, snapshot.frame, snapshot.time_ns)
+    return Block(envelope, snapshot.frame, 1, arrays)
+
+
+def _json(kind: str, values: dict[str, Any]) -> bytes:
+    return json.dumps({"schema": SCHEMA, "type": kind, **values}).encode()

@@ -1,0 +1,308 @@
+"""The streamer: one detector, one stream, one session at a time."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Any
+
+import zmq
+
+from xspress3.config import StreamerConfig
+from xspress3.detector import Detector
+from xspress3.errors import AcquisitionTimeoutError, ShutdownTimeoutError, StateError
+from xspress3.model import Acquisition
+from xspress3.stream import FrameRing
+from xspress3.streamer.acquire import AcquireLoop, Item
+from xspress3.streamer.latest import LatestFrame
+from xspress3.streamer.monitor import MonitorServer
+from xspress3.streamer.send import SendLoop
+from xspress3.streamer.session import Counts, Session, SessionIds, choose_frames_per_block
+from xspress3.streamer.worker import Worker
+
+__all__ = ["State", "Status", "Streamer"]
+
+logger = logging.getLogger(__name__)
+
+N_SLOTS = 8
+"""Blocks between the detector and the wire."""
+
+
+class State(str, Enum):
+    """What a streamer does."""
+
+    IDLE = "idle"
+    ARMED = "armed"
+    STREAMING = "streaming"
+    DRAINING = "draining"
+    FAULT = "fault"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a streamer does, how far it is, and who listens."""
+
+    state: State
+    session_id: int | None
+    n_frames: int | None
+    counts: Counts
+    n_readers: int
+    error: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        counts = self.counts
+        return {
+            "state": self.state.value,
+            "session_id": self.session_id,
+            "n_frames": self.n_frames,
+            "acquired": counts.acquired,
+            "streamed": counts.streamed,
+            "lost": counts.lost,
+            "n_readers": self.n_readers,
+            "error": self.error,
+        }
+
+
+class Streamer:
+    """Takes a detector's frames to everybody who listens::
+
+        with Streamer(detector) as streamer:
+            streamer.arm(Acquisition(exposure_time=0.1, frames_per_trigger=100), readers=1)
+            counts = streamer.wait()
+
+    Parameters
+    ----------
+    detector
+        Open; still the caller's to close, after the streamer.
+
+    Raises
+    ------
+    ConfigurationError
+        When a port is taken.
+    """
+
+    def __init__(self, detector: Detector, config: StreamerConfig | None = None) -> None:
+        self.config = config or StreamerConfig()
+        self._detector = detector
+        self._command = threading.RLock()  # one command at a time: arm, stop, reset, close
+        self._session: Session | None = None
+        self._ring: FrameRing | None = None
+        self._fault: Exception | None = None
+        self._is_closed = False
+        self._session_ids = SessionIds()
+        self._latest = LatestFrame()
+        self._start_workers()
+
+    def _start_workers(self) -> None:
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        items: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        config = self.config
+        self._acquire = AcquireLoop(self._detector, items, self._latest, block_time=config.block_time)
+        self._send = SendLoop(self._context, config, items, lambda: self.state.value)
+        self._monitor = MonitorServer(
+            self._context,
+            f"tcp://{config.interface}:{config.monitor_port}",
+            config.stream_id,
+            self._latest,
+            lambda: self.status().as_dict(),
+        )
+        self._workers = {
+            "acquire": Worker("xsp3-acquire", self._acquire.run, self._worker_failed, self._acquire.wake),
+            "send": Worker("xsp3-send", self._send.run, self._worker_failed),
+            "monitor": Worker("xsp3-monitor", self._monitor.run, self._worker_failed),
+        }
+        for worker in self._workers.values():
+            worker.start()
+        try:
+            self.data_endpoint = self._send.endpoint()
+            self.monitor_endpoint = self._monitor.endpoint()
+        except BaseException:
+            self._stop_workers()
+            raise
+
+    def _worker_failed(self, error: Exception) -> None:
+        """Called from a thread that died: nothing waits for it in vain."""
+        self._fault = error
+        session = self._session
+        if session is not None:
+            session.fail(error)
+            session.stop_requested.set()
+            session.done.set()
+
+    @property
+    def state(self) -> State:
+        """What it does just now, told from what is known rather than remembered."""
+        session = self._session
+        if self._is_closed:
+            return State.CLOSED
+        if self._fault is not None or (session is not None and session.done.is_set() and session.error):
+            return State.FAULT
+        if session is None or session.done.is_set():
+            return State.IDLE
+        if session.read_out.is_set():
+            return State.DRAINING
+        return State.STREAMING if session.acquired + session.lost else State.ARMED
+
+    def status(self) -> Status:
+        """A snapshot; takes no lock and asks the detector nothing."""
+        session = self._session
+        error = self._fault or (session.error if session is not None else None)
+        return Status(
+            state=self.state,
+            session_id=None if session is None else session.session_id,
+            n_frames=None if session is None else session.acquisition.n_frames,
+            counts=Counts() if session is None else session.counts,
+            n_readers=self._send.n_readers,
+            error="" if error is None else f"{type(error).__name__}: {error}",
+        )
+
+    def has_readers(self, n_readers: int, timeout: float = 0) -> bool:
+        """Whether that many readers have joined, within `timeout` s."""
+        return self._send.wait_readers(n_readers, timeout)
+
+    def wait_readers(self, n_readers: int, timeout: float) -> None:
+        """Wait until that many readers have joined.
+
+        Raises
+        ------
+        AcquisitionTimeoutError
+            When fewer have after `timeout` s.
+        """
+        if not self.has_readers(n_readers, timeout):
+            raise AcquisitionTimeoutError(
+                f"{self._send.n_readers} of {n_readers} readers have joined {self.data_endpoint} "
+                f"within {timeout} s"
+            )
+
+    def arm(
+        self,
+        acquisition: Acquisition,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        readers: int = 0,
+        join_timeout: float = 10.0,
+    ) -> Session:
+        """Begin a session.
+
+        Parameters
+        ----------
+        metadata
+            Plain values that travel with the start.
+        readers
+            Readers that must have joined beforehand, at most `join_timeout` s from now.
+
+        Raises
+        ------
+        StateError
+            While a session is on, after a fault, or when closed.
+        ConfigurationError
+            When the hardware cannot do it; nothing was touched.
+        """
+        with self._command:
+            if self.state is not State.IDLE:
+                raise StateError(f"arm while {self.state.value}, allowed while idle; {self.status().error}")
+            timing = self._detector.timing(acquisition)
+            self.wait_readers(readers, join_timeout)
+            session = Session(
+                session_id=self._session_ids.next(),
+                acquisition=acquisition,
+                timing=timing,
+                info=self._detector.info,
+                windows=self._detector.windows(),
+                metadata=dict(metadata or {}),
+                ring=self._ring_for(timing.period, acquisition.n_frames),
+            )
+            self._detector.arm(acquisition)
+            self._session = session
+            self._acquire.begin(session)
+            return session
+
+    def _ring_for(self, period: float, n_frames: int) -> FrameRing:
+        """The ring of the last session when it fits, else a new one."""
+        info, config = self._detector.info, self.config
+        frame_bytes = info.n_channels * info.n_bins * 4
+        frames = choose_frames_per_block(period, frame_bytes, config.block_bytes, config.block_time, n_frames)
+        if self._ring is None or self._ring.frames_per_slot != frames:
+            self._ring = FrameRing(N_SLOTS, frames, info.n_channels, info.n_bins)
+        return self._ring
+
+    def trigger(self) -> None:
+        """Give one software trigger.
+
+        Raises
+        ------
+        StateError
+            When no session waits for one.
+        """
+        if self.state not in (State.ARMED, State.STREAMING):
+            raise StateError(f"trigger while {self.state.value}, allowed while armed or streaming")
+        self._detector.trigger()
+
+    def wait(self, timeout: float | None = None) -> Counts:
+        """Wait until the session is over and sent; gives its counts, raises what it died of."""
+        if self._session is None:
+            raise StateError("wait before anything was armed")
+        return self._session.wait(timeout)
+
+    def stop(self) -> None:
+        """End the session early; frames that are complete still go out. Harmless when idle."""
+        session = self._session
+        if session is not None:
+            session.stop_requested.set()
+
+    def reset(self) -> None:
+        """From a fault back to idle, with new threads and sockets at the same ports."""
+        with self._command:
+            if self.state is State.CLOSED:
+                raise StateError("reset of a closed streamer")
+            if self.state is not State.FAULT:
+                return
+            self._stop_workers()
+            self._detector.stop()
+            self._session, self._ring, self._fault = None, None, None
+            self._start_workers()
+
+    def close(self) -> None:
+        """Stop, send what was acquired, and end all threads; a second call does nothing.
+
+        Raises
+        ------
+        Exception
+            What a thread or the last session died of, unless `wait` has raised it already.
+        """
+        with self._command:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self.stop()
+            self._stop_workers()
+        if self._fault is not None:
+            raise self._fault
+
+    def _stop_workers(self) -> None:
+        """End the threads, upstream first, so that what was acquired is sent."""
+        late = []
+        for name, timeout in (("acquire", 10.0), ("send", 10.0), ("monitor", 2.0)):
+            try:
+                self._workers[name].close(timeout)
+            except ShutdownTimeoutError as error:
+                late.append(error)
+        if late:
+            # Its socket is in use by a thread: to end the context would wait for ever.
+            raise late[0]
+        self._context.term()
+
+    def __enter__(self) -> Streamer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
