@@ -63,7 +63,9 @@ def test_without_any_choice_the_names_of_the_system_are_tried_and_listed():
         assert library.path in SYSTEM_NAMES
 
 
-IMAGE_USER = ERROR_TEXT + "int _os_datmod(void); int xsp3_get_revision(int path) { return path + _os_datmod(); }"
+IMAGE_USER = (
+    ERROR_TEXT + "int _os_datmod(void); int xsp3_get_revision(int path) { return path + _os_datmod(); }"
+)
 
 
 def test_the_image_module_library_is_opened_first_for_a_library_that_needs_it(compile_library):

@@ -131,7 +131,9 @@ def test_a_peer_that_does_not_speak_zmq_hurts_nobody(publisher, subscriber, even
 
 
 def test_a_port_in_use_is_refused_by_name(context, publisher):
-    with pytest.raises(ConfigurationError, match=rf"cannot bind {publisher.endpoint}: Address already in use"):
+    with pytest.raises(
+        ConfigurationError, match=rf"cannot bind {publisher.endpoint}: Address already in use"
+    ):
         Publisher(context, publisher.endpoint)
 
 
@@ -141,5 +143,8 @@ def test_an_endpoint_that_is_none_is_refused_by_name():
 
 
 def test_a_sender_that_is_not_there_is_told_after_the_time():
-    with Subscriber("tcp://127.0.0.1:9") as subscriber, pytest.raises(StreamTimeoutError, match="nobody answers"):
+    with (
+        Subscriber("tcp://127.0.0.1:9") as subscriber,
+        pytest.raises(StreamTimeoutError, match="nobody answers"),
+    ):
         subscriber.wait_joined(timeout=0.05)

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
             _expect_success(writer)
         _output(server)
         _expect_success(server)
-    path = written["files"][0]
+    path = written["sessions"][0]["path"]
     print(flush=True)
     shown = subprocess.run(_python("receivers.cli", "show", path), check=False)  # noqa: S603  # our own program
     return shown.returncode

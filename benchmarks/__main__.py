@@ -1,0 +1,114 @@
+"""Measures the way from the detector to a file, prints a table, and writes the same as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.baselines import compression_rate, copy_rate, plain_writer_rate
+from benchmarks.frames import make_frames, save_playback
+from benchmarks.pipeline import PipelineRun, run_pipeline, verify
+
+FRAMES_PER_BLOCK = 32
+PLAYED_FRAMES = 64
+
+
+@dataclass
+class Row:
+    """A figure and, where it is to be held against another one, that and the ratio."""
+
+    name: str
+    value: float
+    unit: str
+    baseline: str = ""
+    ratio: float | None = None
+
+
+def measure(n_frames: int, directory: Path) -> list[Row]:
+    """All rows; the baselines are measured before and after the pipeline, because machines drift."""
+    frames = make_frames(PLAYED_FRAMES)
+    playback = save_playback(directory / "frames.npz", frames)
+    rounds = [_baselines(frames, directory)]
+    run = run_pipeline(playback, n_frames, directory)
+    rounds.append(_baselines(frames, directory))
+    copy, compression, plain = (statistics.median(values) for values in zip(*rounds, strict=True))
+    frame_bytes = frames["histogram"][0].nbytes
+    return [
+        Row("copy of the same bytes", copy, "frames/s"),
+        Row("bitshuffle-LZ4, one thread", compression, "frames/s"),
+        Row("plain per-frame writer", plain, "frames/s"),
+        Row("simulator to file", run.rate, "frames/s", "bitshuffle-LZ4, one thread", run.rate / compression),
+        Row("simulator to file", run.rate, "frames/s", "plain per-frame writer", run.rate / plain),
+        Row("simulator to file", run.rate, "frames/s", "copy of the same bytes", run.rate / copy),
+        Row("simulator to file, data", run.rate * frame_bytes / 1e6, "MB/s"),
+        Row("frames written", run.n_frames, "frames"),
+        Row("frames wrong or missing when read back", verify(run, frames), "frames"),
+        Row(
+            "file size per frame",
+            run.path.stat().st_size / n_frames,
+            "bytes",
+            "raw frame",
+            _packing(run, frame_bytes),
+        ),
+        *(_memory_row(run, process) for process in run.memory),
+    ]
+
+
+def _baselines(frames: dict, directory: Path) -> tuple[float, float, float]:
+    return (
+        copy_rate(frames),
+        compression_rate(frames, FRAMES_PER_BLOCK),
+        plain_writer_rate(frames, directory / "plain.h5"),
+    )
+
+
+def _packing(run: PipelineRun, frame_bytes: int) -> float:
+    return run.path.stat().st_size / run.n_frames / frame_bytes
+
+
+def _memory_row(run: PipelineRun, process: str) -> Row:
+    peak = max(run.memory[process]) / 1e6
+    growth = run.memory_growth(process) / 1e6
+    return Row(f"memory growth of the {process}, first to last tenth (peak {peak:.0f} MB)", growth, "MB")
+
+
+def show(rows: list[Row]) -> None:
+    """Print the table."""
+    table = Table(title="From the detector to a file: 4 x 4096 bins, uint32")
+    for column, justify in (
+        ("what", "left"),
+        ("value", "right"),
+        ("unit", "left"),
+        ("against", "left"),
+        ("ratio", "right"),
+    ):
+        table.add_column(column, justify=justify)
+    for row in rows:
+        ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
+        table.add_row(row.name, f"{row.value:,.1f}", row.unit, row.baseline, ratio)
+    Console(width=120).print(table)
+
+
+def main() -> None:
+    """Measure, show, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=500_000)
+    parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
+    parser.add_argument("--directory", help="where the files go; on a local disk (default: a temporary one)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
+        rows = measure(arguments.frames, Path(directory))
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    show(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Draws the pictures of the README: the way of the data, and a spectrum of the simulated detector."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import h5py
+import hdf5plugin  # noqa: F401  # makes the filter known
+import matplotlib as mpl
+import numpy as np
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.patches import FancyBboxPatch
+
+IMAGES = Path(__file__).parent / "images"
+INK, BLUE, ORANGE, GREEN, GREY = "#22313f", "#dbe9f6", "#fde8d0", "#dff0d8", "#eef1f4"
+BIN_WIDTH_KEV = 0.01
+
+
+def draw_overview(path: Path) -> None:
+    """The data flow: one process that acquires, any number that receive."""
+    figure, axes = plt.subplots(figsize=(11, 4))
+    axes.set(xlim=(0, 110), ylim=(4, 42))
+    axes.axis("off")
+    _frame(axes, 24, 6, 43, 34, "one process: xspress3 serve")
+    _box(axes, 1, 22, 17, 12, BLUE, "Xspress3\nor simulator", "libxspress3.so\nor libxspress3_sim.so")
+    _box(axes, 27, 22, 16, 12, ORANGE, "acquire thread", "reads blocks,\nchecks, acknowledges")
+    _box(axes, 48, 22, 16, 12, ORANGE, "send thread", "bitshuffle-LZ4,\none message a block")
+    _box(axes, 37, 8, 18, 9, GREY, "monitor thread", "latest frame")
+    _box(axes, 78, 30, 28, 9, GREEN, "xspress3-receiver write", "HDF5: wire bytes are the chunk")
+    _box(axes, 78, 18, 28, 9, GREEN, "xspress3-receiver print", "or your own receiver")
+    _box(axes, 78, 6, 28, 9, GREEN, "viewers", "any number, as fast as they like")
+    _arrow(axes, (18, 28), (27, 28), "cffi")
+    _arrow(axes, (43, 28), (48, 28), "")
+    _arrow(axes, (64, 28), (78, 34.5), "zmq, tcp")
+    _arrow(axes, (64, 28), (78, 22.5), "")
+    _arrow(axes, (35, 22), (43, 17), "")
+    _arrow(axes, (55, 12), (78, 10.5), "zmq, on request")
+    _save(figure, path)
+
+
+def _frame(axes: Axes, x: float, y: float, width: float, height: float, title: str) -> None:
+    outline = FancyBboxPatch(
+        (x, y), width, height, "round,pad=0,rounding_size=1.5", fc="white", ec="#9fb0c0", ls="--"
+    )
+    axes.add_patch(outline)
+    axes.text(x + width / 2, y + height - 2.2, title, ha="center", va="center", fontsize=9, color="#5b6b7a")
+
+
+def _box(
+    axes: Axes, x: float, y: float, width: float, height: float, colour: str, title: str, text: str
+) -> None:
+    axes.add_patch(
+        FancyBboxPatch((x, y), width, height, "round,pad=0,rounding_size=1", fc=colour, ec=INK, lw=1)
+    )
+    middle = x + width / 2
+    axes.text(
+        middle, y + height * 0.7, title, ha="center", va="center", fontsize=10.5, weight="bold", color=INK
+    )
+    axes.text(middle, y + height * 0.28, text, ha="center", va="center", fontsize=8.5, color=INK)
+
+
+def _arrow(axes: Axes, begin: tuple[float, float], end: tuple[float, float], label: str) -> None:
+    axes.annotate("", end, begin, arrowprops={"arrowstyle": "-|>", "color": INK, "lw": 1.4})
+    axes.text(
+        (begin[0] + end[0]) / 2, (begin[1] + end[1]) / 2 + 1.6, label, ha="center", fontsize=8.5, color=INK
+    )
+
+
+def draw_spectrum(path: Path) -> None:
+    """Sum spectra of a short simulated session, written to a file by the demonstration."""
+    with tempfile.TemporaryDirectory() as directory:
+        command = [sys.executable, "-m", "xspress3.cli", "demo", "--frames", "500", "--exposure", "0.01"]
+        environment = {**os.environ, "TERM": "dumb"}
+        subprocess.run([*command, "--directory", directory], check=True, env=environment)  # noqa: S603
+        with h5py.File(next(Path(directory).glob("*.h5"))) as file:
+            detector = file["entry/instrument/xspress3"]
+            counts = detector["data"][()].sum(axis=0, dtype=np.int64)
+            seconds = float(detector["count_time"][()].sum())
+            rates = detector["input_count_rate"][()].mean(axis=0)
+    figure, axes = plt.subplots(figsize=(9, 3.8))
+    energy = np.arange(counts.shape[1]) * BIN_WIDTH_KEV
+    for channel, spectrum in enumerate(counts):
+        axes.step(
+            energy,
+            np.where(spectrum, spectrum, 0.5),
+            lw=0.8,
+            label=f"channel {channel}: {rates[channel] / 1e3:.0f} kcps",
+        )
+    axes.set(yscale="log", xlim=(0, 16), xlabel="energy in keV", ylabel=f"counts in {seconds:.1f} s")
+    axes.set_title("Simulated Xspress3, read back from the file", fontsize=11)
+    axes.legend(frameon=False, fontsize=9)
+    _save(figure, path)
+
+
+def _save(figure: plt.Figure, path: Path) -> None:
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    IMAGES.mkdir(exist_ok=True)
+    draw_overview(IMAGES / "overview.png")
+    draw_spectrum(IMAGES / "spectrum.png")

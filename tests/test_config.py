@@ -1,0 +1,34 @@
+"""Argument before environment before default."""
+
+from __future__ import annotations
+
+import pytest
+
+from xspress3.config import DetectorConfig, StreamerConfig
+from xspress3.errors import ConfigurationError
+
+
+def test_an_argument_goes_before_the_environment_and_that_before_the_default():
+    environment = {"XSPRESS3_BASE_IP": "10.0.0.1", "XSPRESS3_RING_FRAMES": "100"}
+
+    config = DetectorConfig.from_environment(environment, base_ip="10.0.0.2", n_channels=None)
+
+    assert (config.base_ip, config.ring_frames, config.n_channels) == ("10.0.0.2", 100, None)
+
+
+def test_a_variable_that_is_no_number_is_refused_by_name():
+    with pytest.raises(ConfigurationError, match="XSPRESS3_CHANNELS='four', allowed is an integer"):
+        DetectorConfig.from_environment({"XSPRESS3_CHANNELS": "four"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"compression": "zip"}, "compression: 'zip'"),
+        ({"data_port": 65536}, "data_port: 65536, allowed is 0..65535"),
+        ({"stream_id": ""}, "stream_id: empty"),
+    ],
+)
+def test_a_streamer_that_cannot_be_is_refused(fields, complaint):
+    with pytest.raises(ConfigurationError, match=complaint):
+        StreamerConfig(**fields)
