@@ -51,7 +51,7 @@ def _descriptors() -> set[str]:
     found = set()
     for entry in Path("/proc/self/fd").iterdir():
         try:
-            target = os.readlink(entry)
+            target = str(entry.readlink())
         except OSError:
             continue
         if target.startswith(("socket:", "/")) and not target.startswith(("/dev/", "/proc/")):

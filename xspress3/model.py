@@ -153,8 +153,8 @@ class Acquisition:
     def _check_trigger_split(self) -> None:
         if self.n_triggers > 1 and self.frames_per_trigger > 1:
             raise ConfigurationError(
-                f"{self.n_triggers} triggers of {self.frames_per_trigger} frames each: the timing generator waits "
-                "before every frame or before the first only, so one of the two must be 1"
+                f"{self.n_triggers} triggers of {self.frames_per_trigger} frames each: the timing generator "
+                "waits before every frame or before the first only, so one of the two must be 1"
             )
         if self.trigger_mode is TriggerMode.INTERNAL and self.n_triggers > 1:
             raise ConfigurationError(

@@ -16,21 +16,21 @@ from xspress3.testing import fake_frames
 
 
 @pytest.fixture
-def context():
+def connect(streamer):
     context = zmq.Context()
-    yield context
-    context.destroy(linger=0)
+    clients = []
 
-
-@pytest.fixture
-def connect(context, streamer):
     def make(kind=zmq.REQ):
         client = context.socket(kind)
         client.setsockopt(zmq.RCVTIMEO, 3000)
         client.connect(streamer.monitor_endpoint)
+        clients.append(client)
         return client
 
-    return make
+    yield make
+    for client in clients:
+        client.close(linger=0)
+    context.term()
 
 
 def take(streamer, detector, n_frames):

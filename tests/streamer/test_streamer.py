@@ -6,8 +6,8 @@ import threading
 
 import numpy as np
 import pytest
-from tests.streamer.conftest import frames_of, read_session
 
+from tests.streamer.conftest import frames_of, read_session
 from xspress3.errors import (
     AcquisitionError,
     AcquisitionTimeoutError,

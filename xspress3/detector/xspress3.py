@@ -94,6 +94,11 @@ class Xspress3Detector:
             event_widths=tuple(int(sdk.get_trigger_b(c).event_time) for c in range(n_channels)),
         )
 
+    @property
+    def handle(self) -> int:
+        """Number by which the library knows this detector."""
+        return self._sdk.handle
+
     def windows(self) -> list[list[tuple[int, int]]]:
         """Lowest and highest bin of the two windows of each channel that are in force."""
         return [[self._sdk.get_window(c, w) for w in (0, 1)] for c in range(self.info.n_channels)]
