@@ -10,6 +10,7 @@ import pytest
 from tests.programs import serve, write_session
 from xspress3 import sim
 from xspress3.model import SCALER_NAMES
+from xspress3.sim.control import SimControl
 
 DETECTOR = "/entry/instrument/xspress3"
 READER = ("--wait-readers", 1, "--join-timeout", 15)
@@ -86,7 +87,7 @@ def true_frames(monkeypatch, description, n_frames, exposure_time):
         monkeypatch.setenv(key, value)
     with Xspress3Detector.open(DetectorConfig(library=str(sim.library_path()))) as detector:
         detector.arm(Acquisition(exposure_time=exposure_time, frames_per_trigger=n_frames))
-        control = sim.SimControl(sim.library_path())
+        control = SimControl()
         frames = [
             [control.truth(detector.handle, channel, frame) for channel in range(detector.info.n_channels)]
             for frame in range(n_frames)

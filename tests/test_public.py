@@ -26,7 +26,7 @@ def modules():
                 yield found.name
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", list(modules()))
 def test_a_module_says_what_it_is_and_what_it_gives(name):
     module = importlib.import_module(name)
 
@@ -37,7 +37,7 @@ def test_a_module_says_what_it_is_and_what_it_gives(name):
             assert value.__doc__, f"{name}.{public} has no docstring"
 
 
-@pytest.mark.parametrize("name", modules())
+@pytest.mark.parametrize("name", list(modules()))
 def test_methods_of_public_classes_are_described(name):
     module = importlib.import_module(name)
 

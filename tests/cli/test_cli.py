@@ -13,6 +13,9 @@ from tests.programs import data_port, next_event, run, running, serve
 from xspress3 import sim
 
 
+PLAYBACK = ("--library", "sim", "--sim", "source=playback", "--sim")
+
+
 def xspress3(*arguments):
     return run("xspress3.cli", *arguments)
 
@@ -52,7 +55,7 @@ def test_info_shows_the_detector_behind_a_library_given_by_its_path():
         (["serve", "--library", "sim", "--frames", "99999999"], 2, "frames_per_trigger: 99999999, allowed"),
         (["serve", "--library", "sim", "--port", "70000"], 2, "data_port: 70000, allowed is 0..65535"),
         (["serve", "--library", "sim", "--interface", "1.2.3.4"], 2, "cannot bind tcp://1.2.3.4:"),
-        (["serve", "--library", "sim", "--port", "0", "--sim", "playback=/nowhere.npz"], 5, "/nowhere.npz"),
+        (["info", *PLAYBACK, "playback=/nowhere.npz"], 5, "/nowhere.npz"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_an_exit_code(arguments, exit_code, complaint):

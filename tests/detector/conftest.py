@@ -9,7 +9,7 @@ import pytest
 from xspress3 import sim
 from xspress3.config import DetectorConfig
 from xspress3.detector import Xspress3Detector
-from xspress3.sim import SimControl
+from xspress3.sim.control import SimControl
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import os
 import subprocess
 import sys
@@ -55,12 +56,17 @@ def test_a_path_given_goes_before_the_environment(compile_library, monkeypatch):
 
 
 def test_without_any_choice_the_names_of_the_system_are_tried_and_listed():
-    try:
-        library = open_library()
-    except LibraryError as error:
-        assert all(name in str(error) for name in SYSTEM_NAMES)
-    else:
-        assert library.path in SYSTEM_NAMES
+    if is_installed():
+        pytest.skip("this machine has the vendor's library")
+
+    with pytest.raises(LibraryError) as caught:
+        open_library()
+
+    assert all(name in str(caught.value) for name in SYSTEM_NAMES)
+
+
+def is_installed():
+    return ctypes.util.find_library("xspress3") is not None
 
 
 IMAGE_USER = (
@@ -163,7 +169,10 @@ def _null():
 
 
 def test_importing_the_package_opens_nothing():
-    program = "import sys, os, xspress3.sdk, xspress3.streamer; print(sorted(m for m in sys.modules if m in ('h5py', 'tango')))"
+    program = (
+        "import sys, xspress3.sdk, xspress3.streamer;"
+        "print(sorted({'h5py', 'tango', 'matplotlib'} & set(sys.modules)))"
+    )
 
     done = subprocess.run(
         [sys.executable, "-c", program],

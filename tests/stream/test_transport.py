@@ -93,8 +93,12 @@ def test_a_blocked_sender_can_give_up(publisher, subscriber, eventually):
     wait_joined(publisher, eventually)
 
     with pytest.raises(zmq.Again):
-        while True:
-            publisher.send([bytes(1 << 20)], give_up=lambda: True)
+        send_for_ever(publisher)
+
+
+def send_for_ever(publisher):
+    while True:
+        publisher.send([bytes(1 << 20)], give_up=lambda: True)
 
 
 def test_a_sender_without_readers_does_not_wait(publisher):
@@ -148,3 +152,16 @@ def test_a_sender_that_is_not_there_is_told_after_the_time():
         pytest.raises(StreamTimeoutError, match="nobody answers"),
     ):
         subscriber.wait_joined(timeout=0.05)
+
+
+def test_a_tracked_buffer_is_done_when_all_parts_of_its_message_are_sent(publisher, subscriber, eventually):
+    wait_joined(publisher, eventually)
+    large = bytearray(1 << 20)
+
+    trackers = [publisher.send([large, b"small"], track=True) for _ in range(3)]
+    was_done = [tracker.done for tracker in trackers]
+    for _ in trackers:
+        refused(subscriber)
+
+    assert not all(was_done)
+    eventually(lambda: all(tracker.done for tracker in trackers))

@@ -159,17 +159,31 @@ class Xspress3Detector:
         CircularBufferOverrunError
             Naming those of the frames that were overwritten.
         """
+        n_frames = len(histogram)
         self._sdk.histogram_read4d(histogram, first_frame)
         self._sdk.scaler_read(scalers, first_frame)
-        n_overwritten = min(self._oldest_frame() - first_frame, len(histogram))
-        if n_overwritten > 0:
-            raise CircularBufferOverrunError(first_frame, n_overwritten)
+        if self._may_be_overwritten(first_frame):
+            n_overwritten = self._count_overwritten(first_frame, n_frames)
+            if n_overwritten:
+                raise CircularBufferOverrunError(first_frame, n_overwritten)
 
-    def _oldest_frame(self) -> int:
-        """Lowest frame that is still whole in the ring; the one now being filled has taken a place."""
+    def _may_be_overwritten(self, frame: int) -> bool:
+        """Whether the frame now being filled, if there is one, has come round to the place of `frame`."""
         furthest = self._sdk.check_progress().furthest
-        n_begun = furthest + 1 if self._armed is None else min(furthest + 1, self._armed.n_frames)
-        return n_begun - self.info.ring_frames
+        return furthest - self.info.ring_frames >= frame
+
+    def _count_overwritten(self, first_frame: int, n_frames: int) -> int:
+        """Frames up to the last one whose place holds another frame, or was begun again.
+
+        Asks what each place really holds: for a card that waits for a trigger the next frame has not
+        begun, and the last frames of a full ring are whole.
+        """
+        expected = np.arange(first_frame, first_frame + n_frames)
+        is_overwritten = np.zeros(n_frames, dtype=bool)
+        for channel in range(self.info.n_channels):
+            status = self._sdk.get_tf_status_block(channel, first_frame, n_frames)
+            is_overwritten |= (status["frame"] != expected) | (status["uses"] > 1)
+        return int(np.flatnonzero(is_overwritten)[-1]) + 1 if is_overwritten.any() else 0
 
     def acknowledge(self, first_frame: int, n_frames: int) -> None:
         """Give frames of all channels back to the ring."""

@@ -7,7 +7,6 @@ read data or progress take no lock and may be called from any thread; all others
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +34,7 @@ from xspress3.sdk.constants import (
 )
 from xspress3.sdk.library import SdkLibrary
 
-__all__ = ["Progress", "Sdk", "SlotStatus"]
+__all__ = ["SLOT_STATUS_DTYPE", "Progress", "Sdk"]
 
 ALL = -1
 """For a card or a channel: each of them."""
@@ -55,13 +54,8 @@ class Progress:
     flags: ErrorFlag
 
 
-@dataclass(frozen=True)
-class SlotStatus:
-    """What a place of the ring holds: uses since the last acknowledge, and the frame's number."""
-
-    uses: int
-    frame: int
-    markers: int
+SLOT_STATUS_DTYPE = np.dtype([("uses", "<i4"), ("frame", "<i8"), ("markers", "<i4")], align=True)
+"""What a place of the ring holds: uses since the last acknowledge, and the frame's number."""
 
 
 class Sdk:
@@ -277,18 +271,18 @@ class Sdk:
         n_frames = self.library.call_unlocked("xsp3_histogram_get_circ_overrun", self.handle, channel, first)
         return int(n_frames), int(first[0])
 
-    def get_tf_status_block(self, channel: int, first_frame: int, n_frames: int) -> Sequence[SlotStatus]:
-        """What the places of the ring hold in which those frames should be."""
-        status = ffi.new("Xsp3TFStatus[]", n_frames)
+    def get_tf_status_block(self, channel: int, first_frame: int, n_frames: int) -> npt.NDArray[np.void]:
+        """What the places of the ring hold in which those frames should be: `SLOT_STATUS_DTYPE`."""
+        status = np.empty(n_frames, dtype=SLOT_STATUS_DTYPE)
         self.library.call_unlocked(
             "xsp3_histogram_get_tf_status_block",
             self.handle,
             channel,
             first_frame & _WORD,
             n_frames,
-            status,
+            ffi.from_buffer("Xsp3TFStatus[]", status, require_writable=True),
         )
-        return [SlotStatus(int(s.state), int(s.time_frame), int(s.markers)) for s in status]
+        return status
 
     # Reading
 

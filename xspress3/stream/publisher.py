@@ -109,9 +109,12 @@ class Publisher:
         zmq.Again
             When it was given up.
         """
+        # `send_multipart` with `track` would track the last part only.
+        frames = [zmq.Frame(part, copy=False, track=True) for part in parts] if track else parts
         while True:
             try:
-                return self._socket.send_multipart(parts, copy=False, track=track)
+                self._socket.send_multipart(frames, copy=False)
+                return zmq.MessageTracker(*frames) if track else None
             except zmq.Again:
                 self.poll_joins()
                 if give_up():

@@ -1,0 +1,1 @@
+"""Programs that read streams: file writer, printer, and what they share."""

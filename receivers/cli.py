@@ -1,0 +1,271 @@
+"""The command `xspress3-receiver`: print a stream, write it to files, show a file.
+
+Exit codes: 0 when every session was complete, 7 when frames were lost or a session broke off,
+6 when the sender failed, 130 and 143 after Ctrl-C and SIGTERM, else the `exit_code` of the error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from receivers.print_sink import PrintSink
+from receivers.progress import ProgressSink
+from receivers.receiver import Receiver
+from receivers.report import Outcome, SessionReport
+from receivers.sink import Sink
+from receivers.text import printable
+from xspress3.errors import AcquisitionError, ConfigurationError, SequenceGapError, Xspress3Error
+from xspress3.stream import Subscriber
+
+if TYPE_CHECKING:
+    from receivers.hdf5.writer import Hdf5Sink
+
+__all__ = ["main"]
+
+PROGRAM = "xspress3-receiver"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 9999
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in `argv`; gives the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.command(arguments)
+        sys.stdout.flush()
+    except Xspress3Error as error:
+        _tell(str(error))
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 128 + signal.SIGINT
+    except BrokenPipeError:
+        code = 1
+    _mute_closed_output()
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Reads streams of an Xspress3 detector.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_print(commands)
+    _add_write(commands)
+    show = commands.add_parser("show", help="say what is in a file")
+    show.add_argument("file", type=Path)
+    show.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    show.set_defaults(command=_show)
+    return parser
+
+
+def _add_print(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("print", help="print what comes, about two lines a second")
+    _add_stream_options(parser)
+    parser.set_defaults(command=_print)
+
+
+def _add_write(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("write", help="write each session to an HDF5 file")
+    _add_stream_options(parser)
+    parser.add_argument("--directory", type=Path, required=True, help="where files go; must exist")
+    parser.add_argument(
+        "--policy",
+        choices=["fail", "suffix", "overwrite"],
+        default="suffix",
+        help="when a file of that name exists (default: %(default)s, which takes a name_1, name_2, ...)",
+    )
+    parser.add_argument("--name", metavar="PATTERN", help="file name (default: {stream_id}_{session_id}.h5)")
+    parser.add_argument(
+        "--flush-interval", type=float, metavar="SECONDS", default=1.0, help="(default: %(default)s)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    parser.add_argument("--json", action="store_true", help="print the counts as one line of JSON")
+    parser.set_defaults(command=_write)
+
+
+def _add_stream_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default=DEFAULT_HOST, help="of the sender (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="(default: %(default)s)")
+    parser.add_argument("--sessions", type=_positive, metavar="N", help="end after so many sessions")
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{value}, allowed is 1..65535")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value}, allowed is 1 and more")
+    return value
+
+
+def _print(arguments: argparse.Namespace) -> int:
+    _, code, error = _receive(arguments, [PrintSink(sys.stdout)])
+    if error is not None:
+        raise error
+    return code
+
+
+def _write(arguments: argparse.Namespace) -> int:
+    sink = _hdf5_sink(arguments)
+    sinks: list[Sink] = [sink]
+    if not arguments.quiet:
+        sinks.append(ProgressSink())
+    receiver, code, error = _receive(arguments, sinks)
+    if sink.is_broken:
+        code = error.exit_code if error is not None else code
+        _leave_without_hdf5(code)
+    _print_results(receiver, sink, as_json=arguments.json)
+    if error is not None:
+        raise error
+    return code
+
+
+def _hdf5_sink(arguments: argparse.Namespace) -> Hdf5Sink:
+    with _needs_hdf5():
+        from receivers.hdf5 import naming, writer  # noqa: PLC0415  # h5py is an extra
+    return writer.Hdf5Sink(
+        arguments.directory,
+        naming.ExistingFile(arguments.policy),
+        pattern=arguments.name or naming.DEFAULT_PATTERN,
+        flush_interval=arguments.flush_interval,
+    )
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    with _needs_hdf5():
+        from receivers.hdf5 import summary  # noqa: PLC0415  # h5py is an extra
+    found = summary.read_summary(arguments.file)
+    if arguments.json:
+        print(json.dumps(found.as_dict()))
+    else:
+        Console().print(summary.summary_table(found))
+    return 0
+
+
+@contextlib.contextmanager
+def _needs_hdf5() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigurationError(f"{error.name} is missing: pip install 'xspress3-streamer[hdf5]'") from error
+
+
+def _receive(arguments: argparse.Namespace, sinks: list[Sink]) -> tuple[Receiver, int, Xspress3Error | None]:
+    """Run a receiver; gives it, the exit code, and the error that ended it, for the counts come first."""
+    error: Xspress3Error | None = None
+    with _stop_on_signals() as (stop, signals), contextlib.ExitStack() as stack:
+        for sink in sinks:
+            stack.callback(sink.close)
+        subscriber = stack.enter_context(Subscriber(f"tcp://{arguments.host}:{arguments.port}"))
+        receiver = Receiver(subscriber, sinks, notify=_tell)
+        try:
+            receiver.run(sessions=arguments.sessions, stop=stop)
+        except Xspress3Error as caught:
+            error = caught
+    if receiver.protocol_errors or receiver.orphans:
+        _tell(
+            f"passed over: {receiver.protocol_errors} unreadable messages, {receiver.orphans} without a start"
+        )
+    code = 128 + signals[0] if signals else _exit_code(receiver.reports)
+    return receiver, code, error
+
+
+def _exit_code(reports: Sequence[SessionReport]) -> int:
+    incomplete = [report for report in reports if not report.is_complete]
+    if not incomplete:
+        return 0
+    if all(report.outcome is Outcome.FAILED and not report.frames_lost for report in incomplete):
+        return AcquisitionError.exit_code
+    return SequenceGapError.exit_code
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[tuple[threading.Event, list[int]]]:
+    """An event that is set by the first SIGINT or SIGTERM; the second one acts as it always does."""
+    stop = threading.Event()
+    caught: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
+        stop.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    is_main = threading.current_thread() is threading.main_thread()
+    for number in before if is_main else ():
+        signal.signal(number, on_signal)
+    try:
+        yield stop, caught
+    finally:
+        for number, handler in before.items() if is_main else ():
+            signal.signal(number, handler)
+
+
+def _print_results(receiver: Receiver, sink: Hdf5Sink, *, as_json: bool) -> None:
+    paths = {_key(report): str(path) for report, path in sink.finished}
+    if as_json:
+        values = {
+            "sessions": [
+                {**report.as_dict(), "path": paths.get(_key(report))} for report in receiver.reports
+            ],
+            "protocol_errors": receiver.protocol_errors,
+            "orphans": receiver.orphans,
+        }
+        print(json.dumps(values))
+        return
+    for report in receiver.reports:
+        path = paths.get(_key(report), "no file")
+        print(f"{report.describe()}: {printable(path, 4096)}")
+
+
+def _key(report: SessionReport) -> tuple[int, float]:
+    """Tells a session from others, also when it was joined twice, or its report was corrected later."""
+    return report.session_id, report.end_time
+
+
+def _leave_without_hdf5(code: int) -> None:
+    """Let the process end with `code` before the HDF5 library takes itself down.
+
+    After a failed write it can crash there (seen with HDF5 1.14.6 and 2.0.0), which would turn a
+    clear message into "segmentation fault".
+    """
+
+    def leave() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code)
+
+    atexit.register(leave)
+
+
+def _mute_closed_output() -> None:
+    """Spare the user Python's own complaint when whoever read our output has gone, as `head` does."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _tell(line: str) -> None:
+    print(f"{PROGRAM}: {printable(line, 2000)}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""What a file looks like; everything is made before the first frame, as SWMR wants it.
+
+::
+
+    /                                  NXroot @default=entry
+    /entry                             NXentry @default=data
+        title start_time end_time program_name stream_id session_id end_reason complete
+        acquisition detector metadata  JSON text, flat values also as attributes
+        data/                          NXdata: links for the default plot
+        counts/                        frames_expected frames_written frames_lost duplicates
+                                       missing missing_reason
+        instrument/xspress3/           NXdetector
+            data                       (frame, channel, bin)
+            ...                        (frame, channel) and (frame,), see `columns`
+            window_limits              (channel, window, 2), where the sender gives them
+
+**The row is the frame number.** A frame that did not come keeps its row, so rows stay aligned with
+the positions of a scan. Such rows hold what cannot be data: 4294967295 in counts, NaN in floats, -1 in
+`frame_number` and `event_width`. `counts/missing` lists the ranges as (first row, one behind the
+last), `missing_reason` why. While `complete` is 0 and `end_reason` says "not finished", the file is
+being written, or its writer died.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+import h5py
+import hdf5plugin
+import numpy as np
+
+from receivers.geometry import Geometry
+from receivers.hdf5.columns import COLUMNS, NO_COUNT
+from receivers.text import storable
+from xspress3.stream import SessionStart
+
+__all__ = [
+    "COUNTS",
+    "DETECTOR",
+    "ENTRY",
+    "NOT_FINISHED",
+    "build",
+    "create_histogram",
+    "fixed_text",
+    "iso_time",
+]
+
+ENTRY = "/entry"
+DETECTOR = "/entry/instrument/xspress3"
+COUNTS = "/entry/counts"
+NOT_FINISHED = "not finished"
+COLUMN_CHUNK_ROWS = 1024
+MAX_CHUNK_BYTES = 256 << 20
+MAX_ATTRIBUTES = 64
+REASON_BYTES = 128
+TEXT_BYTES = 256
+PROGRAM = "xspress3-receiver"
+_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+_LINKS = ("data", "bin", "output_count_rate", "input_count_rate", "dead_time_correction", "frame_number")
+
+
+def iso_time(seconds: float) -> str:
+    """Unix time as ISO 8601 with zone; empty where it is beyond what a calendar holds."""
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).astimezone().isoformat()
+    except (OverflowError, OSError, ValueError):
+        return ""
+
+
+def fixed_text(text: str, size_bytes: int) -> bytes:
+    """UTF-8 of `text` that fits a field of fixed length: texts of variable length cannot change in SWMR."""
+    return storable(text).encode()[:size_bytes].decode(errors="ignore").encode()
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("xspress3-streamer")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def build(file: h5py.File, start: SessionStart, geometry: Geometry) -> None:
+    """Make everything but the histogram, whose compression the first block decides."""
+    file.attrs.update(
+        NX_class="NXroot", default="entry", creator=PROGRAM, file_time=iso_time(datetime.now().timestamp())
+    )
+    file.attrs["HDF5_Version"] = h5py.version.hdf5_version
+    _build_entry(_group(file, ENTRY, "NXentry"), start)
+    _build_counts(_group(file, COUNTS, "NXcollection"), start)
+    _group(file, "/entry/instrument", "NXinstrument")
+    detector = _group(file, DETECTOR, "NXdetector")
+    _build_detector(detector, start, geometry)
+    chunk_rows = _column_chunk_rows(start, geometry)
+    for column in COLUMNS:
+        shape = (geometry.n_channels,) if column.per_channel else ()
+        dataset = detector.create_dataset(
+            column.name,
+            shape=(0, *shape),
+            maxshape=(None, *shape),
+            chunks=(chunk_rows, *shape),
+            dtype=column.dtype,
+            fillvalue=column.fill_value,
+        )
+        dataset.attrs["long_name"] = column.meaning
+        if column.units:
+            dataset.attrs["units"] = column.units
+    _build_plot(_group(file, "/entry/data", "NXdata"))
+
+
+def _column_chunk_rows(start: SessionStart, geometry: Geometry) -> int:
+    """Rows of a chunk of a small dataset: few where the session or the cache of 1 MiB is small."""
+    planned = COLUMN_CHUNK_ROWS if start.n_frames is None else start.n_frames
+    return max(min(planned, COLUMN_CHUNK_ROWS, (1 << 16) // geometry.n_channels), 1)
+
+
+def create_histogram(
+    file: h5py.File, geometry: Geometry, start: SessionStart, compression: str
+) -> h5py.Dataset:
+    """The dataset of histograms; a chunk is a full block, so that its bytes can go in as they came."""
+    row_bytes = geometry.n_channels * geometry.n_bins * 4
+    rows = min(start.frames_per_block, max(start.n_frames or start.frames_per_block, 1))
+    rows = max(min(rows, MAX_CHUNK_BYTES // row_bytes), 1)
+    filters: Any = hdf5plugin.Bitshuffle(cname="lz4") if compression == "bslz4" else {}
+    dataset = file[DETECTOR].create_dataset(
+        "data",
+        shape=(0, geometry.n_channels, geometry.n_bins),
+        maxshape=(None, geometry.n_channels, geometry.n_bins),
+        chunks=(rows, geometry.n_channels, geometry.n_bins),
+        dtype="<u4",
+        fillvalue=NO_COUNT,
+        # Room for two chunks: parts of a chunk must not be read, unpacked and packed one by one.
+        rdcc_nbytes=max(2 * rows * row_bytes, 1 << 20),
+        **filters,
+    )
+    dataset.attrs.update(interpretation="spectrum", units="counts", long_name="counts")
+    return dataset
+
+
+def _group(file: h5py.File, path: str, nx_class: str) -> h5py.Group:
+    group = file.create_group(path)
+    group.attrs["NX_class"] = nx_class
+    return group
+
+
+def _build_entry(entry: h5py.Group, start: SessionStart) -> None:
+    envelope = start.envelope
+    began = envelope.session_id or 0 if start.is_repeat else envelope.time_ns / 1e9
+    title = start.metadata.get("title")
+    entry.attrs["default"] = "data"
+    entry["title"] = storable(
+        title if isinstance(title, str) else f"{envelope.stream_id} {envelope.session_id}"
+    )
+    entry["start_time"] = iso_time(began)
+    entry["program_name"] = PROGRAM
+    entry["program_name"].attrs["version"] = _version()
+    entry["stream_id"] = storable(envelope.stream_id)
+    entry["session_id"] = envelope.session_id
+    entry.create_dataset("complete", data=np.int8(0))
+    _fixed_text_dataset(entry, "end_time", "")
+    _fixed_text_dataset(entry, "end_reason", NOT_FINISHED)
+    for name in ("acquisition", "detector", "metadata"):
+        _json_dataset(entry, name, getattr(start, name))
+
+
+def _fixed_text_dataset(group: h5py.Group, name: str, text: str) -> None:
+    dtype = h5py.string_dtype("utf-8", TEXT_BYTES)
+    group.create_dataset(name, data=np.array(text.encode(), dtype=dtype), dtype=dtype)
+
+
+def _json_dataset(group: h5py.Group, name: str, values: Mapping[str, Any]) -> None:
+    """Store `values` as JSON text; what is flat is easier to read as attributes, so it is there too."""
+    try:
+        text = json.dumps(dict(values))
+    except (ValueError, RecursionError) as error:
+        text = json.dumps({"error": f"cannot be stored: {error}"})
+    group[name] = text
+    for key, value in list(values.items())[:MAX_ATTRIBUTES]:
+        flat = _attribute_value(value)
+        if flat is not None and _KEY.fullmatch(key):
+            group[name].attrs[key] = flat
+
+
+def _attribute_value(value: object) -> object | None:
+    """`value` as an attribute takes it, or `None` when it is not flat."""
+    if isinstance(value, str):
+        return storable(value)
+    if not isinstance(value, (bool, int, float, list)):
+        return None
+    try:
+        array = np.array(value)
+    except (ValueError, OverflowError):
+        return None
+    is_plain = array.dtype.kind in "biuf" and array.ndim <= 3 and 0 < array.size <= 4096
+    return array if is_plain else None
+
+
+def _build_counts(counts: h5py.Group, start: SessionStart) -> None:
+    expected = -1 if start.n_frames is None else start.n_frames
+    for name, value in (
+        ("frames_expected", expected),
+        ("frames_written", 0),
+        ("frames_lost", 0),
+        ("duplicates", 0),
+    ):
+        counts.create_dataset(name, data=np.int64(value))
+    counts["frames_expected"].attrs["long_name"] = "frames of the session, -1 where not known"
+    missing = counts.create_dataset("missing", shape=(0, 2), maxshape=(None, 2), chunks=(256, 2), dtype="<i8")
+    missing.attrs["long_name"] = "ranges of rows without data: first, one behind the last"
+    counts.create_dataset(
+        "missing_reason",
+        shape=(0,),
+        maxshape=(None,),
+        chunks=(256,),
+        dtype=h5py.string_dtype("utf-8", REASON_BYTES),
+    )
+
+
+def _build_detector(detector: h5py.Group, start: SessionStart, geometry: Geometry) -> None:
+    told = start.detector
+    revision = told.get("revision")
+    detector["description"] = f"Xspress3, {geometry.n_channels} channels"
+    detector["type"] = "X-ray fluorescence detector"
+    detector["local_name"] = storable(start.envelope.stream_id)
+    if isinstance(revision, str):
+        detector["description"].attrs["revision"] = storable(revision)
+    detector["bin"] = np.arange(geometry.n_bins, dtype="<i4")
+    detector["bin"].attrs["long_name"] = "bin"
+    if geometry.windows is not None:
+        detector["window_limits"] = np.array(geometry.windows, dtype="<i4")
+        detector["window_limits"].attrs["long_name"] = (
+            "lowest and highest bin of windows 0 and 1, both within"
+        )
+
+
+def _build_plot(plot: h5py.Group) -> None:
+    plot.attrs["signal"] = "data"
+    plot.attrs["axes"] = np.array([".", ".", "bin"], dtype=h5py.string_dtype())
+    for name in _LINKS:
+        plot[name] = h5py.SoftLink(f"{DETECTOR}/{name}")

@@ -1,0 +1,264 @@
+"""The file of one session: made, written in SWMR mode, finished or left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from receivers.geometry import HISTOGRAM, SCALERS, Geometry
+from receivers.hdf5 import layout
+from receivers.hdf5.columns import COLUMNS, Columns, Rows
+from receivers.hdf5.naming import ExistingFile, candidates, clear_way
+from receivers.report import SessionReport
+from xspress3.errors import SinkError
+from xspress3.stream import Block, SessionStart
+from xspress3.stream.tracker import Gap
+
+__all__ = ["BrokenFileError", "SessionFile", "create_file"]
+
+LIBVER = ("v110", "v110")
+"""The oldest format that has SWMR, so that old readers understand it."""
+
+
+def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
+    """A new file at `path` or, where `policy` says so, beside it; never one that exists.
+
+    Raises
+    ------
+    SinkError
+        Naming the path and the reason.
+    """
+    if policy is ExistingFile.OVERWRITE:
+        clear_way(path)
+    for candidate in candidates(path, policy):
+        try:
+            return h5py.File(candidate, "x", libver=LIBVER), candidate
+        except OSError as error:
+            # HDF5 raises no FileExistsError for a file that this process has open itself.
+            if not os.path.lexists(candidate):
+                raise SinkError(f"cannot create {candidate}: {_reason(error)}") from error
+    raise SinkError(f"cannot create {path}: the file exists, and the policy is {policy.value!r}")
+
+
+class BrokenFileError(SinkError):
+    """A write to a file failed, which leaves HDF5 in a state that can crash the process at its end."""
+
+
+class SessionFile:
+    """Writes blocks of one session to a file of its own.
+
+    After any failed write the file is left alone: HDF5 would take more, and lose it silently. What
+    the last flush wrote stays readable.
+
+    Attributes
+    ----------
+    path
+        Where the file is.
+    frames_written
+        Frames whose histogram and scalers were handed to HDF5, or wait for the next flush.
+    is_broken
+        Whether a write failed; HDF5 may then crash when the process ends.
+    """
+
+    def __init__(self, path: Path, policy: ExistingFile, start: SessionStart, geometry: Geometry) -> None:
+        self._file, self.path = create_file(path, policy)
+        self._start = start
+        self._geometry = geometry
+        self._columns = Columns(geometry)
+        self._histogram: Any = None
+        self._datasets: dict[str, Any] = {}
+        self._compression = ""
+        self._chunk_rows = 1
+        self._rows = 0
+        self._gaps: list[Gap] = []
+        self._lost = 0
+        self._is_dirty = False
+        self.frames_written = 0
+        self.is_broken = False
+        with self._guard("writing the structure"):
+            layout.build(self._file, start, geometry)
+
+    def write(self, block: Block) -> None:
+        """Write the histogram and keep the scalers for the next flush.
+
+        Raises
+        ------
+        ProtocolError
+            When the payload cannot be unpacked; nothing was written.
+        SinkError
+            When HDF5 failed.
+        """
+        scalers = np.array(block[SCALERS].decode())
+        self._open_histogram(block[HISTOGRAM].compression)
+        self._write_histogram(block)
+        self._columns.add(block.first_frame, scalers, block.envelope.time_ns)
+        self.frames_written += block.n_frames
+        self._is_dirty = True
+
+    def lost(self, gap: Gap) -> None:
+        """Keep `gap` for the next flush."""
+        self._gaps.append(gap)
+        self._lost += gap.n_frames
+        self._is_dirty = True
+
+    @property
+    def n_waiting(self) -> int:
+        """Frames whose scalers are not in the file yet."""
+        return self._columns.n_frames
+
+    def flush(self) -> None:
+        """Put all that waits into the file, in an order that readers of a growing file can stand."""
+        if not self._is_dirty or self._file is None or self._histogram is None:
+            return
+        self._is_dirty = False
+        with self._guard("writing what waited"):
+            self._write_gaps()
+            for rows in self._columns.take():
+                self._write_rows(rows)
+            self._grow_columns()
+            self._set_count("frames_written", self.frames_written)
+            self._set_count("frames_lost", self._lost)
+            self._histogram.flush()
+            for dataset in self._datasets.values():
+                dataset.flush()
+
+    def finish(self, report: SessionReport) -> None:
+        """Write the counts and the end of the session, close the file, and wait until it is on disk.
+
+        Raises
+        ------
+        SinkError
+            When HDF5 or the disk failed.
+        """
+        if self._file is None:
+            return
+        self._open_histogram("bslz4")
+        self._is_dirty = True
+        self.flush()
+        is_complete = report.is_complete and self.frames_written == report.frames_received
+        with self._guard("writing the end of the session"):
+            self._set_count("duplicates", report.duplicates)
+            if report.frames_expected is not None:
+                self._set_count("frames_expected", report.frames_expected)
+            entry = self._file[layout.ENTRY]
+            entry["end_time"][()] = layout.fixed_text(layout.iso_time(report.end_time), layout.TEXT_BYTES)
+            entry["end_reason"][()] = layout.fixed_text(_end_reason(report), layout.TEXT_BYTES)
+            entry["complete"][()] = is_complete
+            file, self._file = self._file, None
+            file.close()
+            _sync(self.path)
+
+    @contextlib.contextmanager
+    def _guard(self, action: str) -> Iterator[None]:
+        """Turn an error of HDF5 into a `SinkError`, and leave the file alone from then on."""
+        try:
+            yield
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            self._abandon()
+            raise BrokenFileError(
+                f"{action} to {self.path} failed: {_reason(error)}; "
+                "the file is left as it was at its last flush"
+            ) from error
+
+    def _abandon(self) -> None:
+        self.is_broken = True
+        file, self._file = self._file, None
+        self._histogram = None
+        self._datasets.clear()
+        if file is not None:
+            with contextlib.suppress(Exception):  # the cause is raised by the caller; this is its echo
+                file.close()
+
+    def _open_histogram(self, compression: str) -> None:
+        """Make the last dataset and let readers in, when that has not been done."""
+        if self._histogram is not None or self._file is None:
+            return
+        with self._guard("writing the structure"):
+            self._compression = compression
+            self._histogram = layout.create_histogram(self._file, self._geometry, self._start, compression)
+            self._chunk_rows = self._histogram.chunks[0]
+            detector, counts = self._file[layout.DETECTOR], self._file[layout.COUNTS]
+            self._datasets = {column.name: detector[column.name] for column in COLUMNS}
+            self._datasets.update((name, counts[name]) for name in counts)
+            self._file.flush()
+            self._file.swmr_mode = True
+
+    def _write_histogram(self, block: Block) -> None:
+        """Put in the chunk as it came, or the rows of it where block and chunk differ."""
+        array = block[HISTOGRAM]
+        is_chunk = (
+            block.first_frame % self._chunk_rows == 0
+            and block.n_frames == self._chunk_rows
+            and array.compression == self._compression
+        )
+        rows = None if is_chunk else array.decode()
+        end = block.first_frame + block.n_frames
+        with self._guard(f"writing frames {block.first_frame}..{end - 1}"):
+            self._grow_histogram(end)
+            if rows is None:
+                self._histogram.id.write_direct_chunk((block.first_frame, 0, 0), array.payload)
+            else:
+                self._histogram[block.first_frame : end] = rows
+
+    def _grow_histogram(self, n_rows: int) -> None:
+        # h5py's own `resize`, `shape` and `chunks` take longer than the write of a small chunk.
+        if n_rows > self._rows:
+            self._histogram.id.set_extent((n_rows, self._geometry.n_channels, self._geometry.n_bins))
+            self._rows = n_rows
+
+    def _write_rows(self, rows: Rows) -> None:
+        end = rows.first + rows.n_rows
+        for name, values in rows.values.items():
+            dataset = self._datasets[name]
+            if end > dataset.shape[0]:
+                dataset.resize(end, axis=0)
+            dataset[rows.first : end] = values
+
+    def _grow_columns(self) -> None:
+        """Give rows to frames that were lost behind the last one that came."""
+        for column in COLUMNS:
+            dataset = self._datasets[column.name]
+            if dataset.shape[0] < self._rows:
+                dataset.resize(self._rows, axis=0)
+
+    def _write_gaps(self) -> None:
+        gaps, self._gaps = self._gaps, []
+        if not gaps:
+            return
+        self._grow_histogram(max(gap.first_frame + gap.n_frames for gap in gaps))
+        missing, reasons = self._datasets["missing"], self._datasets["missing_reason"]
+        first = missing.shape[0]
+        for dataset in (missing, reasons):
+            dataset.resize(first + len(gaps), axis=0)
+        missing[first:] = np.array([(g.first_frame, g.first_frame + g.n_frames) for g in gaps], dtype="<i8")
+        texts = [layout.fixed_text(gap.reason, layout.REASON_BYTES) for gap in gaps]
+        reasons[first:] = np.array(texts, dtype=h5py.string_dtype("utf-8", layout.REASON_BYTES))
+
+    def _set_count(self, name: str, value: int) -> None:
+        self._datasets[name][()] = value
+
+
+def _reason(error: Exception) -> str:
+    """What the system says where it was the system, else what HDF5 says, which is longer."""
+    number = error.errno if isinstance(error, OSError) else None
+    return str(error) if number is None else os.strerror(number)
+
+
+def _end_reason(report: SessionReport) -> str:
+    return f"{report.outcome.value}: {report.text}" if report.text else report.outcome.value
+
+
+def _sync(path: Path) -> None:
+    """Wait until the file and its name are on the disk; HDF5 never does."""
+    for target in (path, path.parent):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

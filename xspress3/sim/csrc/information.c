@@ -1,0 +1,75 @@
+/* What a system says of itself. */
+#include "sim.h"
+
+XSP3_API int xsp3_get_revision(int path)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return XSP3_INVALID_PATH;
+    int revision = sim_revision_major(sys) << 12;
+    sim_release(sys);
+    return revision;
+}
+
+XSP3_API int xsp3_get_generation(int path, int card)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return XSP3_ERROR;
+    int generation = sys->about.generation;
+    if (card < 0 || card >= sys->arguments.n_cards)
+        generation = sim_fail(sys, XSP3_ERROR, "illegal card specified (%d)", card);
+    sim_release(sys);
+    return generation;
+}
+
+XSP3_API int xsp3_get_num_chan(int path)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return XSP3_INVALID_PATH;
+    int n_channels = sys->n_channels;
+    sim_release(sys);
+    return n_channels;
+}
+
+XSP3_API int xsp3_get_max_num_chan(int path)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return XSP3_INVALID_PATH;
+    int n_channels = sys->about.channels;
+    sim_release(sys);
+    return n_channels;
+}
+
+XSP3_API int xsp3_get_num_cards(int path)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return XSP3_INVALID_PATH;
+    int n_cards = sys->arguments.n_cards;
+    sim_release(sys);
+    return n_cards;
+}
+
+XSP3_API int xsp3_get_bins_per_mca(int path)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return XSP3_INVALID_PATH;
+    sim_release(sys);
+    return XSP3_BINS_PER_MCA;
+}
+
+XSP3_API double xsp3_get_clock_period(int path, int card)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return -1.0;
+    double period = sim_clock_period(sys);
+    if (card < 0 || card >= sys->arguments.n_cards)
+        period = sim_fail(sys, XSP3_ERROR, "illegal card specified (%d)", card);
+    sim_release(sys);
+    return period;
+}

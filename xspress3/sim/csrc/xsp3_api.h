@@ -1,0 +1,178 @@
+/* What the simulated library exports: the C ABI of the detector's SDK, and the controls of the simulator.
+ *
+ * Every xsp3_ function returns a negative number on failure and leaves a text, which
+ * xsp3_get_error_message gives. That text is one buffer for the whole process, is not cleared by a
+ * success, and is replaced by the next failure of any thread.
+ *
+ * card -1 means all cards and chan -1 all channels where a function says so. Buffers belong to the
+ * caller; none is kept. All functions may be called from any thread.
+ */
+#ifndef XSP3_API_H
+#define XSP3_API_H
+
+#include <stdint.h>
+
+#define XSP3_API __attribute__((visibility("default")))
+
+#define XSP3_OK 0
+#define XSP3_ERROR (-1)
+#define XSP3_INVALID_PATH (-2)
+#define XSP3_ILLEGAL_CARD (-3)
+#define XSP3_RANGE_CHECK (-6)
+#define XSP3_OUT_OF_MEMORY (-8)
+
+#define XSP3_MAX_CARDS 8
+#define XSP3_MAX_CARD_INDEX 62
+#define XSP3_MAX_PATH 34
+#define XSP3_MAX_CHANS 16
+#define XSP3_MAX_MSG_LEN 1024
+#define XSP3_BINS_PER_MCA 4096
+#define XSP3_MAX_BITS_ENG 12
+#define XSP3_SW_NUM_SCALERS 9
+#define XSP3_MAX_ITFG_FRAMES 0xFFFFFF
+
+enum { XSP3_RUN_FLAGS_SCALERS = 0x4, XSP3_RUN_FLAGS_HIST = 0x8, XSP3_RUN_FLAGS_CIRCULAR_BUFFER = 0x100 };
+enum { XSP3_GEN_3 = 0, XSP3_GEN_MINI = 2, XSP3_GEN_4 = 3 };
+enum { XSP3_ERRFLAG_CIRC_OVERRUN = 0x10000 };
+
+enum {
+    XSP3_SCALER_CLOCK_TICKS,
+    XSP3_SCALER_RESET_TICKS,
+    XSP3_SCALER_RESET_COUNT,
+    XSP3_SCALER_ALL_EVENTS,
+    XSP3_SCALER_ALL_GOOD,
+    XSP3_SCALER_IN_WINDOW0,
+    XSP3_SCALER_IN_WINDOW1,
+    XSP3_SCALER_PILEUP,
+    XSP3_SCALER_TOTAL_TICKS
+};
+
+/* Global timing register A */
+enum {
+    XSP3_TIME_A_SOURCE = 0x7,
+    XSP3_TIME_A_ITFG = 1,
+    XSP3_TIME_A_COUNT_ENB = 1 << 29
+};
+#define XSP3_TIME_A_RUN 0x80000000u
+
+enum {
+    XSP3_ITFG_BURST = 0,
+    XSP3_ITFG_SOFTWARE = 1,
+    XSP3_ITFG_HARDWARE = 2,
+    XSP3_ITFG_SOFTWARE_ONLY_FIRST = 5,
+    XSP3_ITFG_HARDWARE_ONLY_FIRST = 6
+};
+
+typedef struct {
+    int state;          /* circular: frames begun in the slot since its last acknowledge; else 0 */
+    int64_t time_frame; /* circular: frame that the slot holds; else the one asked for */
+    int markers;        /* always 0 so far */
+} Xsp3TFStatus;
+
+typedef struct {
+    int avemode, two_over_mode, enable, enb_otd_split, disable_split, combined, scaled_thres_mode;
+    int arm_thres, end_thres, rearm_thres, sep1, sep2, data_delay;
+    int event_time; /* ticks lost per event, 2..127 */
+    int over_thres_delay, over_thres_stretch, over_thres_trim, enb_fast_otd, fast_avemode;
+    int fast_sep1, fast_align, fast_arm_thres, fast_end_thres, enb_variable_width;
+    int variable_width_delay, enb_split_touching, enb_fast_diff2;
+} Xspress3_TriggerB;
+
+/* Configuration and information. config: handle >= 0, the same one for the same arguments. */
+XSP3_API int xsp3_config(int ncards, int num_tf, char *baseIPaddress, int basePort, char *baseMACaddress, int nchan,
+                         int createmodule, char *modname, int debug, int card_index);
+XSP3_API int xsp3_close(int path, int unlink_what);
+XSP3_API char *xsp3_get_error_message(void);
+XSP3_API int xsp3_get_revision(int path);
+XSP3_API int xsp3_get_generation(int path, int card);
+XSP3_API int xsp3_get_num_chan(int path);
+XSP3_API int xsp3_get_max_num_chan(int path);
+XSP3_API int xsp3_get_num_cards(int path);
+XSP3_API int xsp3_get_bins_per_mca(int path);
+XSP3_API double xsp3_get_clock_period(int path, int card);
+
+/* Run flags, clocks, settings. clocks_setup: 0 on generation 3, the frequency in Hz on the others. */
+XSP3_API int xsp3_set_run_flags(int path, int flags);
+XSP3_API int xsp3_clocks_setup(int path, int card, int clk_src, int flags, int tp_type);
+XSP3_API int xsp3_restore_settings(int path, char *dir_name, int force_mismatch);
+
+/* Format, windows, trigger parameters. format_run: number of frames that then fit. */
+XSP3_API int xsp3_format_run(int path, int chan, int aux1_mode, int res_thres, int aux2_cont, int disables,
+                             int aux2_mode, int nbits_eng);
+XSP3_API int xsp3_set_window(int path, int chan, int win, int low, int high);
+XSP3_API int xsp3_get_window(int path, int chan, int win, uint32_t *low, uint32_t *high);
+XSP3_API int xsp3_get_trigger_b(int path, int chan, Xspress3_TriggerB *trig_b);
+
+/* Timing */
+XSP3_API int xsp3_set_glob_timeA(int path, int card, uint32_t time);
+XSP3_API int xsp3_set_glob_timeFixed(int path, int card, uint32_t time);
+XSP3_API int xsp3_itfg_setup(int path, int card, int num_tf, uint32_t col_time, int trig_mode, int gap_mode);
+
+/* Run control */
+XSP3_API int xsp3_histogram_clear(int path, int first_chan, int num_chan, int first_frame, int num_frames);
+XSP3_API int xsp3_histogram_start(int path, int card);
+XSP3_API int xsp3_histogram_arm(int path, int card);
+XSP3_API int xsp3_histogram_continue(int path, int card);
+XSP3_API int xsp3_histogram_pause(int path, int card);
+XSP3_API int xsp3_histogram_stop(int path, int card);
+XSP3_API int xsp3_histogram_is_any_busy(int path);
+
+/* Progress, circular buffer, status */
+XSP3_API int xsp3_scaler_check_progress(int path);
+XSP3_API int64_t xsp3_scaler_check_progress_details(int path, uint32_t *flagsP, int quiet, int64_t *furthest_frame);
+XSP3_API int xsp3_histogram_circ_ack(int path, unsigned chan, unsigned tf, unsigned num_chan, unsigned num_tf);
+XSP3_API int64_t xsp3_histogram_get_circ_overrun(int path, int chan, int64_t *firstP);
+XSP3_API int xsp3_histogram_get_tf_status_block(int path, int chan, unsigned tf, unsigned ntf,
+                                                Xsp3TFStatus *tf_status);
+
+/* Reading: histogram [num_tf][num_chan][num_aux][num_eng], scalers [dt][n_chan][n_scalers] */
+XSP3_API int xsp3_histogram_read3d(int path, uint32_t *buffer, unsigned x, unsigned y, unsigned t, unsigned dx,
+                                   unsigned dy, unsigned dt);
+XSP3_API int xsp3_histogram_read4d(int path, uint32_t *buffer, unsigned eng, unsigned aux, unsigned chan, unsigned tf,
+                                   unsigned num_eng, unsigned num_aux, unsigned num_chan, unsigned num_tf);
+XSP3_API int xsp3_scaler_read(int path, uint32_t *dest, unsigned scaler, unsigned chan, unsigned t,
+                              unsigned n_scalers, unsigned n_chan, unsigned dt);
+
+/* ---- Controls of the simulator --------------------------------------------------------------------
+ *
+ * What detector is simulated is read when xsp3_config opens it: from xsp3sim_set, else from the
+ * environment variable XSPRESS3_SIM_<KEY>, else the default.
+ *
+ *   key          allowed                        default
+ *   CHANNELS     1..16                          4, or what the playback file has
+ *   CARDS        1..8                           1
+ *   GENERATION   3, mini, 4                     3
+ *   SEED         0..2^64-1                      1
+ *   SOURCE       physics, pattern, playback     physics
+ *   CLOCK        real, demand, manual           real
+ *   PLAYBACK     path of an uncompressed .npz   (none)
+ *   RATE         true input rate in 1/s,        100000; channel n then gets 1, 0.9, 0.8, 0.7 of it, in turn
+ *                0..1e7, or a comma list of
+ *                one for each channel
+ *   EVENT_WIDTH  2..127                         6
+ *   ABSENT       0, 1                           0; with 1 nobody answers
+ *
+ * Frame content is a pure function of seed, channel, frame number and collection time.
+ *
+ * Source `pattern`, for bin b of channel c in frame f:
+ *   spectrum[b] = ((f & 0xFFFF) << 16) | ((c & 0xF) << 12) | b
+ *   clock_ticks = total_ticks = collection time; reset_ticks = reset_count = 0
+ *   all_events  = f & 0xFFFFFF
+ *   pileup      = min(c, all_events)
+ *   all_good    = all_events - pileup
+ *   in_window*  = sum of the spectrum over the window, modulo 2^32
+ */
+
+/* Say what shall be simulated from the next xsp3_config on. NULL: back to environment or default.
+ * 0, or -1 when the key is unknown or the value not allowed. */
+XSP3_API int xsp3sim_set(const char *key, const char *value);
+
+/* Let time pass for all systems with CLOCK=manual: seconds >= 0, kept to 0.5 ns. 0 or -1. */
+XSP3_API int xsp3sim_advance(double seconds);
+
+/* What frame holds or will hold: spectrum 4096 bins, scalers 9, either may be NULL. Collection time is
+ * that of the last run, or of itfg_setup before the first one; windows are those now in force. 0,
+ * XSP3_INVALID_PATH or XSP3_RANGE_CHECK. */
+XSP3_API int xsp3sim_truth(int path, int chan, int64_t frame, uint32_t *spectrum, uint32_t *scalers);
+
+#endif
