@@ -59,7 +59,7 @@ COLUMNS = (
         "count_time", "<f8", "s", "real time of the frame, the longest of all channels", per_channel=False
     ),
     Column("frame_number", "<i8", "", "number of the frame, the same as the row", per_channel=False),
-    Column("timestamp", "<f8", "s", "Unix time at which the block of this frame was sent", per_channel=False),
+    Column("timestamp", "<f8", "s", "Unix time at which the block of this frame was read", per_channel=False),
 )
 
 

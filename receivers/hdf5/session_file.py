@@ -24,6 +24,8 @@ __all__ = ["BrokenFileError", "SessionFile", "create_file"]
 
 LIBVER = ("v110", "v110")
 """The oldest format that has SWMR, so that old readers understand it."""
+CACHE_BYTES = 256 << 10
+"""Cache of each small dataset; by default some twenty of them would grow to 8 MiB each."""
 
 
 def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
@@ -38,7 +40,7 @@ def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
         clear_way(path)
     for candidate in candidates(path, policy):
         try:
-            return h5py.File(candidate, "x", libver=LIBVER), candidate
+            return h5py.File(candidate, "x", libver=LIBVER, rdcc_nbytes=CACHE_BYTES), candidate
         except OSError as error:
             # HDF5 raises no FileExistsError for a file that this process has open itself.
             if not os.path.lexists(candidate):

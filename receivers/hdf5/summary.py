@@ -41,6 +41,8 @@ class FileSummary:
         `None` where nobody said.
     frames_written
         Frames that are readable in the file, counted there.
+    frame_rate
+        Frames a second at which they came; `None` where all came in one block.
     compression_ratio
         Size of the histograms over what they take in the file; `None` without any.
     counts, input_count_rates, output_count_rates, dead_time_fractions
@@ -60,6 +62,7 @@ class FileSummary:
     frames_written: int
     frames_lost: int
     duplicates: int
+    frame_rate: float | None
     counts: list[int]
     input_count_rates: list[float | None]
     output_count_rates: list[float | None]
@@ -126,6 +129,7 @@ def _read(file: h5py.File, path: Path) -> FileSummary:
         frames_written=n_written,
         frames_lost=int(counts["frames_lost"][()]),
         duplicates=int(counts["duplicates"][()]),
+        frame_rate=_frame_rate(detector["timestamp"]),
         counts=_sums(detector["all_good"]),
         input_count_rates=_means(detector["input_count_rate"]),
         output_count_rates=_means(detector["output_count_rate"]),
@@ -150,6 +154,16 @@ def _compression_ratio(detector: h5py.Group, n_frames: int) -> float | None:
         return None
     frame_bytes: int = histogram.dtype.itemsize * histogram.shape[1] * histogram.shape[2]
     return n_frames * frame_bytes / int(stored)
+
+
+def _frame_rate(timestamp: h5py.Dataset) -> float | None:
+    """Frames a second between the first block and the last one; frames of a block share their time."""
+    times = np.concatenate([np.empty(0), *_slabs(timestamp)])
+    rows = np.flatnonzero(~np.isnan(times))
+    if not len(rows) or times[rows[-1]] <= times[rows[0]]:
+        return None
+    last_block = int(rows[times[rows] == times[rows[-1]]][0])
+    return float((last_block - rows[0]) / (times[last_block] - times[rows[0]]))
 
 
 def _sums(dataset: h5py.Dataset) -> list[int]:
@@ -205,10 +219,12 @@ def _title(summary: FileSummary) -> str:
 def _verdict(summary: FileSummary) -> str:
     expected = "" if summary.frames_expected is None else f" of {summary.frames_expected:,}"
     line = f"{summary.frames_written:,}{expected} frames written, {summary.frames_lost:,} lost"
+    if summary.frame_rate is not None:
+        line += f", {summary.frame_rate:,.0f} frames/s"
     if not summary.is_finished:
         return f"{line}: not finished, the file is being written or its writer died"
     verdict = "complete" if summary.is_complete else "NOT complete"
-    return f"{line}: {verdict} (session ended: {printable(summary.end_reason)})"
+    return f"{line}\n{verdict}; the session's end: {printable(summary.end_reason)}"
 
 
 def _number(value: float | None, spec: str) -> str:
