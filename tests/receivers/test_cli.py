@@ -271,7 +271,8 @@ def test_show_draws_a_table(sender, run, tmp_path, capsys):
     assert cli.main(["show", str(sink.finished[0][1])]) == 0
 
     shown = capsys.readouterr().out
-    assert "4 of 4 frames written, 0 lost: complete" in shown
+    assert "4 of 4 frames written, 0 lost" in shown
+    assert "\ncomplete; " in shown
     assert "406" in shown  # 100 + 101 + 102 + 103
 
 
