@@ -23,7 +23,6 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
-	$(MAKE) --no-print-directory -C xspress3/sim/csrc/tests check
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -12,7 +12,6 @@ import pytest
 from tests.programs import data_port, next_event, run, running, serve
 from xspress3 import sim
 
-
 PLAYBACK = ("--library", "sim", "--sim", "source=playback", "--sim")
 
 

@@ -192,8 +192,9 @@ def test_reading_across_the_end_of_the_ring_gives_frames_in_order(open_detector,
 @pytest.mark.parametrize(
     ("elapsed", "n_overwritten"),
     # Ring of 8. After 7 periods frames 0..6 are complete and frame 7 fills the last free place. After 8
-    # frame 8 begins in the place of frame 0, after 12 frame 12 in that of frame 4.
-    [(7, 0), (8, 1), (12, 4), (40, 4)],
+    # frame 8 begins in the place of frame 0, after 11 frame 11 in that of frame 3, after 40 all are gone that
+    # were complete 8 frames before.
+    [(7, 0), (8, 1), (11, 4), (40, 32)],
 )
 def test_frames_that_were_overwritten_are_named(open_detector, control, elapsed, n_overwritten):
     detector = open_detector(ring_frames=8)

@@ -69,13 +69,13 @@ def test_a_register_value_beyond_its_width_does_not_reach_the_library(sdk, value
 
 @pytest.mark.parametrize("value", [-1, 1 << 24])
 def test_a_first_frame_beyond_its_register_does_not_reach_the_library(sdk, value):
-    with pytest.raises(ConfigurationError, match="allowed is 0..16777215"):
+    with pytest.raises(ConfigurationError, match=r"allowed is 0\.\.16777215"):
         sdk.set_glob_timeFixed(value)
 
 
 @pytest.mark.parametrize("n_bits", [-1, 13])
 def test_energy_bits_beyond_the_format_do_not_reach_the_library(sdk, n_bits):
-    with pytest.raises(ConfigurationError, match="n_energy_bits=.*, allowed is 0..12"):
+    with pytest.raises(ConfigurationError, match=r"n_energy_bits=.*, allowed is 0\.\.12"):
         sdk.format_run(n_bits)
 
 

@@ -62,7 +62,8 @@ class Detector(Protocol):
         Raises
         ------
         CircularBufferOverrunError
-            When some of them were overwritten before or while they were read; it names which.
+            When some of them were overwritten before or while they were read. It names all frames from
+            `first_frame` on that are gone, also beyond those asked for.
         """
 
     def acknowledge(self, first_frame: int, n_frames: int) -> None:

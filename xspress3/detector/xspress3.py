@@ -157,20 +157,17 @@ class Xspress3Detector:
         Raises
         ------
         CircularBufferOverrunError
-            Naming those of the frames that were overwritten.
+            Naming all frames from `first_frame` on that are gone, also beyond those asked for.
         """
         n_frames = len(histogram)
         self._sdk.histogram_read4d(histogram, first_frame)
         self._sdk.scaler_read(scalers, first_frame)
-        if self._may_be_overwritten(first_frame):
+        # Frame `furthest` may be filling its place just now; those before it surely have.
+        n_behind = self._sdk.check_progress().furthest - self.info.ring_frames - first_frame
+        if n_behind >= 0:
             n_overwritten = self._count_overwritten(first_frame, n_frames)
             if n_overwritten:
-                raise CircularBufferOverrunError(first_frame, n_overwritten)
-
-    def _may_be_overwritten(self, frame: int) -> bool:
-        """Whether the frame now being filled, if there is one, has come round to the place of `frame`."""
-        furthest = self._sdk.check_progress().furthest
-        return furthest - self.info.ring_frames >= frame
+                raise CircularBufferOverrunError(first_frame, max(n_overwritten, n_behind))
 
     def _count_overwritten(self, first_frame: int, n_frames: int) -> int:
         """Frames up to the last one whose place holds another frame, or was begun again.

@@ -90,7 +90,8 @@ def write_playback(
 
 def _read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as members:
+        # Opened here: numpy forgets to close a file that it finds broken.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as members:
             return _convert(path, "histogram", members, members.__contains__)
     except (BadZipFile, ValueError, EOFError) as error:
         raise ConfigurationError(f"{path}: {error}") from error

@@ -132,10 +132,11 @@ def check_bslz4(payload: Buffer, nbytes: int, itemsize: int) -> None:
 def _check_lengths(payload: Buffer, size: int, piece: int, itemsize: int) -> None:
     n_pieces = size // piece + (size % piece >= _GROUP)
     at, end = HEADER_BYTES, len(payload)
+    length_of, last = _LENGTH.unpack_from, end - _LENGTH.size
     for _ in range(n_pieces):
-        if at + _LENGTH.size > end:
+        if at > last:
             raise ProtocolError(f"bslz4: cut off at byte {end} of more")
-        at += _LENGTH.size + _LENGTH.unpack_from(payload, at)[0]
+        at += 4 + length_of(payload, at)[0]
     at += size % _GROUP * itemsize
     if at != end:
         raise ProtocolError(f"bslz4: {end} bytes, its own lengths say {at}")

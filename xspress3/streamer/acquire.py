@@ -105,6 +105,8 @@ class AcquireLoop:
             session.fail(error)
             self._stop_after_failure()
         finally:
+            if session.lost:
+                logger.warning("session %d: %d frames %s", session.session_id, session.lost, OVERWRITTEN)
             session.read_out.set()
             self._out.put(Finish(session, reason))
 
@@ -132,6 +134,7 @@ class _Run:
         self._newest_at = time.monotonic()
         self._waiting_since: float | None = None
         self._full_ticks: int | None = None
+        self._margin = 0
         self._poll = min(max(session.timing.period / 4, _POLL_SHORTEST), _POLL_LONGEST)
         self._stall_after = (
             loop._stall_timeout + 2 * session.timing.period
@@ -190,11 +193,12 @@ class _Run:
             self._detector.read_into(self._next_frame, slot.histogram[:n_frames], slot.scalers[:n_frames])
         except CircularBufferOverrunError as overrun:
             self._session.ring.give_back(slot)
-            self._lose(overrun.n_frames, OVERWRITTEN)
+            self._lose(overrun.n_frames)
             return
         except BaseException:
             self._session.ring.give_back(slot)
             raise
+        self._margin = 0
         self._hand_over(slot)
 
     def _take_slot(self) -> Slot | None:
@@ -231,8 +235,18 @@ class _Run:
         assert self._full_ticks is not None  # set with the first frame
         return int(scalers[:, _TOTAL_TICKS].min()) < self._full_ticks - _TICK_TOLERANCE
 
-    def _lose(self, n_frames: int, reason: str) -> None:
-        logger.warning("frames %d..%d lost: %s", self._next_frame, self._next_frame + n_frames - 1, reason)
-        self._out.put(Lost(self._session, self._next_frame, n_frames, reason))
+    def _lose(self, n_overwritten: int) -> None:
+        """Leave out what was overwritten.
+
+        When the detector overtakes us again before one block was read, more and more is left out, up to
+        half of its ring, or else every read would come too late.
+        """
+        n_frames = min(n_overwritten + self._margin, max(self._complete - self._next_frame, n_overwritten))
+        if not self._session.lost:
+            logger.warning("session %d: frame %d %s", self._session.session_id, self._next_frame, OVERWRITTEN)
+        self._margin = min(
+            max(2 * self._margin, self._session.ring.frames_per_slot), self._session.info.ring_frames // 2
+        )
+        self._out.put(Lost(self._session, self._next_frame, n_frames, OVERWRITTEN))
         self._session.lost += n_frames
         self._acknowledge(n_frames)

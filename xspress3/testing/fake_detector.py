@@ -124,7 +124,7 @@ class FakeDetector:
         with self._lock:
             if self.cut_ticks is not None and self.n_stops and first_frame + n_frames == self._complete:
                 scalers[-1, :, _TOTAL_TICKS] = self.cut_ticks
-            n_gone = min(self._oldest - first_frame, n_frames)
+            n_gone = self._oldest - first_frame
         if n_gone > 0:
             raise CircularBufferOverrunError(first_frame, n_gone)
 

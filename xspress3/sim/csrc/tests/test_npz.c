@@ -1,6 +1,7 @@
 /* The .npz reader on whole, cut and damaged files: an answer each time, never an access outside. */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
+#include "zip.h"
 
 #define MAX_FILE 4096
 
@@ -87,7 +88,7 @@ static image make_file(const char *header, bool is_zip64)
 static int look(const image *im, npz_array *array, npz_problem *problem)
 {
     /* From a heap block of just the right size, so that the sanitizer sees one byte too many. */
-    unsigned char *bytes = malloc(im->size + 1);
+    unsigned char *bytes = malloc(im->size > 0 ? im->size : 1);
     npz_file file = {bytes, im->size};
     memcpy(bytes, im->bytes, im->size);
     int rc = npz_find(&file, "histogram", array, problem);
@@ -147,6 +148,38 @@ static void damaged_files_do_no_harm(void)
             }
             im.bytes[i] = kept;
         }
+    }
+}
+
+static void a_piece_is_within_the_whole_or_refused(void)
+{
+    static const struct {
+        uint64_t offset, n;
+        bool is_within;
+    } pieces[] = {
+        {0, 8, true},          {8, 0, true},          {7, 1, true},           {0, 9, false},
+        {8, 1, false},         {9, 0, false},         {UINT64_MAX, 1, false}, {1, UINT64_MAX, false},
+        {UINT64_MAX, 2, false}, {4, UINT64_MAX - 3, false},
+    };
+    static const unsigned char bytes[8];
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        zip_span piece;
+        CHECK_EQUAL(zip_take((zip_span){bytes, 8}, pieces[i].offset, pieces[i].n, &piece), pieces[i].is_within);
+    }
+}
+
+/* Three wide numbers need 24 bytes; the field here says that it has fewer, though more follow. */
+static void a_zip64_field_that_is_too_short_is_refused(void)
+{
+    for (unsigned char size = 0; size < 24; size++) {
+        npz_array array;
+        npz_problem problem = {""};
+        image im = make_file(GOOD, true);
+        for (size_t i = 0; i + 4 < im.size; i++)
+            if (memcmp(im.bytes + i, "\x01\x00\x18\x00", 4) == 0)
+                im.bytes[i + 2] = size;
+        CHECK_EQUAL(look(&im, &array, &problem), -1);
+        CHECK(strstr(problem.text, "directory is damaged") != NULL);
     }
 }
 
@@ -233,6 +266,8 @@ int main(void)
     whole_files_are_read();
     cut_files_are_refused();
     damaged_files_do_no_harm();
+    a_piece_is_within_the_whole_or_refused();
+    a_zip64_field_that_is_too_short_is_refused();
     headers_that_lie_are_refused();
     compressed_members_name_the_converter();
     a_system_plays_a_file_and_refuses_others();

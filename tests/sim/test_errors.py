@@ -1,0 +1,194 @@
+"""What bad arguments give, row by row of the contract: code and text."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.sim.conftest import CIRCULAR
+from xspress3.sdk._sdk import ffi
+
+NULL = ffi.NULL
+BUFFER = ffi.new("uint32_t[]", 4096 * 4)
+STATUS = ffi.new("Xsp3TFStatus[]", 64)
+TRIGGER_B = ffi.new("Xspress3_TriggerB *")
+
+WITH_HANDLE = {
+    "get_revision": (),
+    "get_num_chan": (),
+    "get_max_num_chan": (),
+    "get_num_cards": (),
+    "get_bins_per_mca": (),
+    "set_run_flags": (12,),
+    "clocks_setup": (0, 1, 3, 0),
+    "restore_settings": (NULL, 0),
+    "format_run": (-1, 0, 0, 0, 0, 0, 12),
+    "set_window": (0, 0, 0, 1),
+    "get_window": (0, 0, NULL, NULL),
+    "get_trigger_b": (0, TRIGGER_B),
+    "set_glob_timeA": (0, 1),
+    "set_glob_timeFixed": (0, 0),
+    "itfg_setup": (0, 1, 100, 0, 0),
+    "histogram_clear": (0, 1, 0, 1),
+    "histogram_start": (0,),
+    "histogram_arm": (0,),
+    "histogram_continue": (0,),
+    "histogram_pause": (0,),
+    "histogram_stop": (0,),
+    "histogram_is_any_busy": (),
+    "scaler_check_progress": (),
+    "scaler_check_progress_details": (NULL, 0, NULL),
+    "histogram_circ_ack": (0, 0, 1, 1),
+    "histogram_get_circ_overrun": (-1, NULL),
+    "histogram_get_tf_status_block": (0, 0, 1, STATUS),
+    "histogram_read3d": (BUFFER, 0, 0, 0, 1, 1, 1),
+    "histogram_read4d": (BUFFER, 0, 0, 0, 0, 1, 1, 1, 1),
+    "scaler_read": (BUFFER, 0, 0, 0, 1, 1, 1),
+}
+
+
+@pytest.mark.parametrize("handle", [-1, 0, 33, 34, 500])
+@pytest.mark.parametrize("name", WITH_HANDLE)
+def test_a_handle_that_is_not_open_is_refused(library, name, handle):
+    assert getattr(library, name)(handle, *WITH_HANDLE[name]) == -2
+    assert library.text() == f"xsp3_{name}: invalid path {handle}"
+
+
+@pytest.mark.parametrize("handle", [-1, 0, 500])
+def test_generation_and_clock_period_have_their_own_code_for_that(library, handle):
+    assert library.get_generation(handle, 0) == -1
+    assert library.text() == f"xsp3_get_generation: invalid path {handle}"
+    assert library.get_clock_period(handle, 0) == -1.0
+    assert library.text() == f"xsp3_get_clock_period: invalid path {handle}"
+
+
+def test_closing_what_was_never_open(library):
+    assert [library.close(handle, 0) for handle in (0, -1, 500)] == [0, -2, -2]
+
+
+def test_every_function_in_the_table_is_tried_with_a_bad_handle(library):
+    handled_elsewhere = {"config", "close", "get_error_message", "get_generation", "get_clock_period"}
+    names = {name.removeprefix("xsp3_") for name in dir(library.raw)}
+
+    assert names == handled_elsewhere | WITH_HANDLE.keys()
+
+
+ROWS = [
+    # name, arguments, code, text
+    ("clocks_setup", (1, 1, 3, 0), -3, "illegal card specified (1)"),
+    ("clocks_setup", (0, 0x10, 3, 0), -6, "invalid clk_src"),
+    ("set_glob_timeA", (1, 1), -3, "illegal card specified (1)"),
+    ("set_glob_timeFixed", (1, 1), -3, "illegal card specified (1)"),
+    ("histogram_start", (1,), -3, "illegal card specified (1)"),
+    ("histogram_arm", (-2,), -3, "illegal card specified (-2)"),
+    ("histogram_continue", (1,), -3, "illegal card specified (1)"),
+    ("histogram_pause", (1,), -3, "illegal card specified (1)"),
+    ("histogram_stop", (1,), -3, "illegal card specified (1)"),
+    ("itfg_setup", (1, 1, 100, 0, 0), -1, "illegal card specified (1)"),
+    ("itfg_setup", (-1, 1, 100, 0, 0), -1, "illegal card specified (-1)"),
+    ("format_run", (4, 0, 0, 0, 0, 0, 12), -6, "chan=4 out of range 0..3"),
+    ("format_run", (-1, 0, 0, 0, 0, 0, 13), -1, "nbits_eng=13 out of range 0..12"),
+    ("format_run", (-1, 0, 0, 0, 0, 0, -1), -1, "nbits_eng=-1 out of range 0..12"),
+    ("set_window", (4, 0, 0, 1), -1, "chan=4 out of range 0..3"),
+    ("set_window", (-2, 0, 0, 1), -1, "chan=-2 out of range 0..3"),
+    ("set_window", (0, 2, 0, 1), -1, "win=2 out of range 0..1"),
+    ("set_window", (0, 0, -1, 1), -1, "low=-1 high=1 outside 0..4095"),
+    ("set_window", (0, 1, 0, 4096), -1, "window 1: low=0 high=4096 outside 0..4095"),
+    ("get_window", (-1, 0, NULL, NULL), -6, "chan=-1 out of range 0..3"),
+    ("get_window", (0, 2, NULL, NULL), -1, "win=2 out of range 0..1"),
+    ("get_trigger_b", (4, TRIGGER_B), -6, "chan=4 out of range 0..3"),
+    ("get_trigger_b", (0, NULL), -1, "NULL"),
+    ("histogram_clear", (0, 5, 0, 1), -6, "num_chan=5 out of range 0..3"),
+    ("histogram_clear", (4, 1, 0, 1), -6, "first_chan=4"),
+    ("histogram_clear", (0, 4, 0, 65), -6, "num_frames=65 out of range 0..63"),
+    ("histogram_clear", (0, 4, -1, 1), -6, "first_frame=-1"),
+    ("histogram_circ_ack", (0, 0, 4, 1), -1, "Not in circular buffer mode"),
+    ("histogram_get_circ_overrun", (4, NULL), -6, "chan=4 out of range 0..3"),
+    ("histogram_get_circ_overrun", (-2, NULL), -6, "chan=-2 out of range 0..3"),
+    ("histogram_get_tf_status_block", (-1, 0, 1, STATUS), -6, "chan=-1 out of range 0..3"),
+    ("histogram_get_tf_status_block", (0, 63, 2, STATUS), -1, "tf=63 ntf=2 out of range 0..63"),
+    ("histogram_get_tf_status_block", (0, 0, 1, NULL), -1, "NULL"),
+    ("histogram_read3d", (BUFFER, 0, 0, 0, 0, 1, 1), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("histogram_read3d", (BUFFER, 0, 0, 0, 1, 0, 1), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("histogram_read3d", (BUFFER, 0, 0, 0, 1, 1, 0), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("histogram_read3d", (BUFFER, 4096, 0, 0, 1, 1, 1), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("histogram_read3d", (BUFFER, 1, 0, 0, 4096, 1, 1), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("histogram_read3d", (BUFFER, 0, 4, 0, 1, 1, 1), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("histogram_read3d", (BUFFER, 0, 0, 64, 1, 1, 1), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("histogram_read3d", (NULL, 0, 0, 0, 1, 1, 1), -1, "no buffer"),
+    ("histogram_read4d", (BUFFER, 0, 0, 0, 0, 1, 0, 1, 1), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("histogram_read4d", (BUFFER, 0, 1, 0, 0, 1, 1, 1, 1), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("histogram_read4d", (BUFFER, 0, 0, 0, 0, 1, 2, 1, 1), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("histogram_read4d", (BUFFER, 0, 0, 3, 0, 1, 1, 2, 1), -6, "DOES NOT FIT IN (eng, auxXchan, tf)"),
+    ("scaler_read", (BUFFER, 0, 0, 0, 10, 1, 1), -6, "DOES NOT FIT IN"),
+    ("scaler_read", (BUFFER, 9, 0, 0, 1, 1, 1), -6, "DOES NOT FIT IN"),
+    ("scaler_read", (BUFFER, 0, 4, 0, 1, 1, 1), -6, "DOES NOT FIT IN"),
+    ("scaler_read", (BUFFER, 0, 0, 64, 1, 1, 1), -6, "DOES NOT FIT IN"),
+    ("scaler_read", (NULL, 0, 0, 0, 1, 1, 1), -1, "no buffer"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "code", "text"), ROWS)
+def test_a_bad_argument_is_refused(simulate, library, name, arguments, code, text):
+    system = simulate()
+
+    assert getattr(system, name)(*arguments) == code
+    assert library.text().startswith(f"xsp3_{name}: ")
+    assert text in library.text()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "code"),
+    [
+        ("histogram_circ_ack", (3, 0, 2, 1), -6),
+        ("histogram_circ_ack", (4, 0, 1, 1), -6),
+        ("histogram_read3d", (BUFFER, 0, 0, 0, 1, 1, 65), -6),
+        ("scaler_read", (BUFFER, 0, 0, 0, 1, 1, 65), -6),
+        ("histogram_get_tf_status_block", (0, 0, 65, STATUS), -1),
+    ],
+)
+def test_a_ring_has_limits_too(simulate, name, arguments, code):
+    system = simulate()
+    system.set_run_flags(CIRCULAR)
+
+    assert getattr(system, name)(*arguments) == code
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("scaler_read", (NULL, 0, 0, 0, 0, 1, 1)),
+        ("histogram_clear", (0, 0, 0, 1)),
+        ("histogram_clear", (0, 4, 0, 0)),
+        ("histogram_clear", (-1, 4, 0, 64)),
+        ("histogram_circ_ack", (0, 0, 0, 1)),
+        ("histogram_circ_ack", (0, 0, 4, 0)),
+        ("histogram_circ_ack", (0, 0, 4, 1000)),
+        ("histogram_circ_ack", (0, 0xFFFFFFFF, 4, 1)),
+        ("set_window", (-1, 1, 4095, 0)),
+        ("set_run_flags", (0x7777,)),
+        ("set_run_flags", (-1,)),
+        ("histogram_stop", (-1,)),
+        ("histogram_is_any_busy", ()),
+        ("scaler_check_progress_details", (NULL, 0, NULL)),
+        ("histogram_get_circ_overrun", (-1, NULL)),
+        ("histogram_get_tf_status_block", (0, 0xFFFFFFFF, 64, STATUS)),
+    ],
+)
+def test_what_the_real_one_puts_up_with_is_accepted(simulate, library, name, arguments):
+    system = simulate()
+    system.set_run_flags(CIRCULAR)
+
+    assert getattr(system, name)(*arguments) == 0, library.text()
+
+
+def test_frames_beyond_the_buffer_may_be_cleared_on_a_mini(simulate):
+    assert simulate(generation="mini").histogram_clear(0, 4, 0, 1000) == 0
+
+
+def test_the_text_of_the_last_failure_survives_a_success(simulate, library):
+    system = simulate()
+    system.get_window(9, 0, NULL, NULL)
+    text = library.text()
+
+    assert system.get_num_chan() == 4
+    assert library.text() == text == "xsp3_get_window: chan=9 out of range 0..3"
