@@ -14,6 +14,8 @@ import pytest
 import zmq
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+KEPT_VARIABLES = {"XSPRESS3_RECORDINGS", "XSPRESS3_TEST_CLOSING_TIME"}
+CLOSING_TIME = float(os.environ.get("XSPRESS3_TEST_CLOSING_TIME", "2"))
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # looked at, not written
 
 
@@ -26,9 +28,9 @@ def nothing_is_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not left, f"{request.node.name} left open: {sorted(left)}"
 
 
-def _wait_until_gone(before: set[str], timeout: float = 2.0) -> set[str]:
+def _wait_until_gone(before: set[str]) -> set[str]:
     """What is open beyond `before`; the system needs a moment to close what was closed."""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + CLOSING_TIME
     while left := _open_things() - before:
         gc.collect()
         if time.monotonic() > deadline:
@@ -54,7 +56,7 @@ def _descriptors() -> set[str]:
             target = str(entry.readlink())
         except OSError:
             continue
-        if target.startswith(("socket:", "/")) and not target.startswith(("/dev/", "/proc/")):
+        if target.startswith(("socket:", "anon_inode:", "/")) and not target.startswith(("/dev/", "/proc/")):
             found.add(f"{entry.name} {target}")
     return found
 
@@ -95,5 +97,5 @@ def recordings() -> Path:
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see none of the variables that describe a detector to us."""
     for name in list(os.environ):
-        if name.startswith("XSPRESS3_") and name != "XSPRESS3_RECORDINGS":
+        if name.startswith("XSPRESS3_") and name not in KEPT_VARIABLES:
             monkeypatch.delenv(name)
