@@ -31,17 +31,13 @@ def declared_functions():
     return sorted(set(re.findall(r"\b(xsp3_\w+)\(", (SOURCES / "_cdef.h").read_text())))
 
 
-OLDER_FORMS = {"xsp3_scaler_check_progress"}
-"""Declared because clients know them; we use the 64 bit form."""
-
-
 @pytest.mark.parametrize("function", declared_functions())
 def test_every_declared_function_is_in_the_simulator_and_has_its_method(function):
     library = open_library(sim.library_path())
-    binding = (SOURCES / "binding.py").read_text() + (SOURCES / "library.py").read_text()
+    binding = "".join(path.read_text() for path in SOURCES.rglob("*.py"))
 
     assert library.has(function)
-    assert function in OLDER_FORMS or re.search(rf"\b{function}\b", binding)
+    assert re.search(rf"\b{function}\b", binding)
 
 
 @pytest.mark.parametrize(

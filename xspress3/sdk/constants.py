@@ -5,13 +5,18 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 __all__ = [
+    "AcquireInPause",
     "ClockFlag",
     "ClockSource",
+    "DeadTimeFlag",
     "ErrorCode",
     "ErrorFlag",
     "GapMode",
+    "ItfgCode",
     "ItfgTrigger",
     "RunFlag",
+    "SyncMode",
+    "TimingBit",
     "TimingSource",
 ]
 
@@ -20,7 +25,12 @@ MAX_COLLECTION_TICKS = 0xFFFFFFFF
 MIN_COLLECTION_TICKS = 2
 MAX_ENERGY_BITS = 12
 MAX_CARDS = 8
+MAX_CARD_INDEX = 62
 MAX_CHANNELS_PER_CARD = 16
+MAX_ROIS = 8
+MIN_EVENT_TIME = 2
+MAX_EVENT_TIME = 127
+MAX_DEBOUNCE_TICKS = 255
 MAX_RING_FRAMES = 1 << 20
 """Frames that the library's buffer may hold at most."""
 
@@ -93,6 +103,20 @@ class TimingSource(IntEnum):
     LVDS_BOTH = 7
 
 
+class TimingBit(IntFlag):
+    """Bits of the global timing register A beside the source; those of the run are the library's own."""
+
+    FRAME_ZERO_INVERTED = 1 << 3
+    VETO_INVERTED = 1 << 4
+    LOOP_IO = 1 << 7
+    FRAME_CAPTURE = 1 << 14
+    FROM_RADIAL = 1 << 15
+
+
+DEBOUNCE_SHIFT = 16
+"""Place of the debounce ticks, eight bits, in the global timing register A."""
+
+
 class ItfgTrigger(IntEnum):
     """What the internal timing generator waits for."""
 
@@ -115,6 +139,44 @@ class GapMode(IntEnum):
     def ticks(self) -> int:
         """Length of the pause in clock ticks."""
         return (2, 16, 40, 80)[self]
+
+
+class AcquireInPause(IntEnum):
+    """What the internal timing generator does with events while it waits."""
+
+    OFF = 0
+    ALL = 1
+    EXCEPT_FIRST = 2
+
+
+class ItfgCode(IntEnum):
+    """What the internal timing generator of a card can do; each kind can do what those before it can."""
+
+    NONE = 0
+    MINIMAL = 1
+    CONTINUOUS = 2
+    CONTINUOUS_MARKER = 3
+    COUNTS_TRIGGERS = 4
+    COUNTS_TRIGGERS_MARKER = 5
+    FULL = 8
+
+
+class SyncMode(IntEnum):
+    """How several cards are wired together."""
+
+    NONE = 0
+    LEMO_RADIAL = 1
+    LEMO_DAISYCHAIN = 2
+    IDC = 3
+    MIDPLANE = 4
+    LEMO_DAISYCHAIN_TEE = 5
+
+
+class DeadTimeFlag(IntFlag):
+    """How the library corrects for dead time."""
+
+    OMIT_CHANNEL = 1
+    USE_GOOD_EVENT = 2
 
 
 class ErrorFlag(IntFlag):

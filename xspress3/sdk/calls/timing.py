@@ -1,0 +1,146 @@
+"""What makes frames begin and end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from xspress3.model import MAX_ITFG_FRAMES
+from xspress3.sdk._sdk import ffi
+from xspress3.sdk.calls.base import ALL, WORD, Calls
+from xspress3.sdk.check import require_between
+from xspress3.sdk.constants import (
+    MAX_COLLECTION_TICKS,
+    MAX_DEBOUNCE_TICKS,
+    MAX_TIME_FIXED,
+    MIN_COLLECTION_TICKS,
+    AcquireInPause,
+    GapMode,
+    ItfgCode,
+    ItfgTrigger,
+    SyncMode,
+    TimingSource,
+)
+
+__all__ = ["ItfgSetup", "TimingCalls", "TimingSetup"]
+
+
+@dataclass(frozen=True)
+class TimingSetup:
+    """Timing of a whole system in one piece: the first card and those that follow it.
+
+    Parameters
+    ----------
+    debounce_ticks
+        0..255; an edge counts when its level was stable for so long.
+    """
+
+    source: TimingSource
+    first_frame: int = 0
+    is_frame_zero_inverted: bool = False
+    is_veto_inverted: bool = False
+    debounce_ticks: int = 0
+    override_debounce_other: bool = False
+
+
+@dataclass(frozen=True)
+class ItfgSetup:
+    """What the internal timing generator is set up for."""
+
+    n_frames: int
+    collection_ticks: int
+    trigger: ItfgTrigger
+    gap: GapMode
+
+
+class TimingCalls(Calls):
+    """Timing registers and the internal timing generator."""
+
+    def set_glob_timeA(self, value: int, card: int = ALL) -> None:  # noqa: N802  # the SDK's name
+        """Write the whole of timing register A; it stops a run, so only while idle."""
+        call = "xsp3_set_glob_timeA"
+        self._call(call, card, require_between(call, "value", value, 0, WORD))
+
+    def get_glob_timeA(self, card: int = 0) -> int:  # noqa: N802
+        """Timing register A, with the bits of the run."""
+        return int(self._values("xsp3_get_glob_timeA", "uint32_t", card)[0])
+
+    def set_glob_timeFixed(self, first_frame: int = 0, card: int = ALL) -> None:  # noqa: N802
+        """Choose the number of the first frame."""
+        call = "xsp3_set_glob_timeFixed"
+        self._call(call, card, require_between(call, "first_frame", first_frame, 0, MAX_TIME_FIXED))
+
+    def get_glob_timeFixed(self, card: int = 0) -> int:  # noqa: N802
+        """The register with the number of the first frame."""
+        return int(self._values("xsp3_get_glob_timeFixed", "uint32_t", card)[0])
+
+    def get_glob_time_statA(self, card: int = 0) -> int:  # noqa: N802
+        """Status of the timing: frame, and whether it counts, runs, is paused, has finished."""
+        return int(self._values("xsp3_get_glob_time_statA", "uint32_t", card)[0])
+
+    def set_timing(self, setup: TimingSetup) -> None:
+        """Set up the first card with its source, and the others to follow it."""
+        call = "xsp3_set_timing"
+        timing: Any = ffi.new("Xsp3Timing *")
+        timing.t_src = int(TimingSource(setup.source))
+        timing.fixed = require_between(call, "first_frame", setup.first_frame, 0, MAX_TIME_FIXED)
+        timing.inv_f0 = int(setup.is_frame_zero_inverted)
+        timing.inv_veto = int(setup.is_veto_inverted)
+        ticks = require_between(call, "debounce_ticks", setup.debounce_ticks, 0, MAX_DEBOUNCE_TICKS)
+        timing.debounce = ticks
+        timing.override_debounce_other = int(setup.override_debounce_other)
+        self._call(call, timing)
+
+    def set_sync_mode(self, mode: SyncMode, use_global_reset: bool = False, reset_card: int = 0) -> None:
+        """Say how the cards are wired together."""
+        self._call("xsp3_set_sync_mode", int(SyncMode(mode)), int(use_global_reset), reset_card)
+
+    def has_itfg(self, card: int = 0) -> ItfgCode:
+        """What the internal timing generator of a card can do."""
+        return ItfgCode(self._call("xsp3_has_itfg", card))
+
+    def itfg_setup(
+        self, n_frames: int, collection_ticks: int, trigger: ItfgTrigger, gap: GapMode, card: int = 0
+    ) -> None:
+        """Set up the internal timing generator; `n_frames` 0 goes on until stopped."""
+        call = "xsp3_itfg_setup"
+        self._call(call, card, *_itfg_words(call, n_frames, collection_ticks, trigger, gap))
+
+    def itfg_setup2(
+        self,
+        setup: ItfgSetup,
+        in_pause: AcquireInPause = AcquireInPause.OFF,
+        marker_period: int = 0,
+        marker_frame: int = 0,
+        card: int = 0,
+    ) -> None:
+        """As `itfg_setup`, and what is acquired while it waits, and every how many frames a marker comes."""
+        call = "xsp3_itfg_setup2"
+        words = _itfg_words(call, setup.n_frames, setup.collection_ticks, setup.trigger, setup.gap)
+        period = require_between(call, "marker_period", marker_period, 0, MAX_ITFG_FRAMES)
+        frame = require_between(call, "marker_frame", marker_frame, 0, max(period - 1, 0))
+        self._call(call, card, *words, int(AcquireInPause(in_pause)), period, frame)
+
+    def itfg_get_setup(self, card: int = 0) -> ItfgSetup:
+        """What the internal timing generator is set up for."""
+        n_frames, ticks, trigger, gap = self._values("xsp3_itfg_get_setup", "int uint32_t int int", card)
+        return ItfgSetup(int(n_frames), int(ticks), ItfgTrigger(trigger), GapMode(gap))
+
+    def itfg_stop(self, card: int = 0) -> None:
+        """Let the generator make no more frames; the run goes on."""
+        self._call("xsp3_itfg_stop", card)
+
+    def itfg_start(self, card: int = 0) -> None:
+        """Let the generator begin again; frames are counted on."""
+        self._call("xsp3_itfg_start", card)
+
+
+def _itfg_words(
+    call: str, n_frames: int, collection_ticks: int, trigger: ItfgTrigger, gap: GapMode
+) -> tuple[int, int, int, int]:
+    """The four values as their registers can hold them; the library would cut them off."""
+    n = require_between(call, "n_frames", n_frames, 0, MAX_ITFG_FRAMES)
+    ticks = require_between(
+        call, "collection_ticks", collection_ticks, MIN_COLLECTION_TICKS, MAX_COLLECTION_TICKS
+    )
+    return n, ticks, int(ItfgTrigger(trigger)), int(GapMode(gap))
