@@ -1,7 +1,8 @@
 """What can be chosen, with its defaults: argument before environment before default.
 
 Environment variables are named after the fields of `DetectorConfig`: `XSPRESS3_LIBRARY`,
-`XSPRESS3_BASE_IP`, `XSPRESS3_CHANNELS`, `XSPRESS3_RING_FRAMES`, `XSPRESS3_SETTINGS`.
+`XSPRESS3_BASE_IP`, `XSPRESS3_CHANNELS`, `XSPRESS3_RING_FRAMES`, `XSPRESS3_SETTINGS`,
+`XSPRESS3_CARDS`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,10 @@ class DetectorConfig:
         Frames that the library's ring shall hold: 16 KiB for each channel and frame.
     settings
         Directory with the detector's calibration, as the vendor delivers it; `None` for none.
+    n_cards
+        Cards, of which the first leads.
+    sync_mode
+        How several cards are wired together, a number of `xspress3.sdk.constants.SyncMode`.
     """
 
     library: str | None = None
@@ -43,6 +48,8 @@ class DetectorConfig:
     n_channels: int | None = None
     ring_frames: int = 16384
     settings: str | None = None
+    n_cards: int = 1
+    sync_mode: int = 1
 
     @classmethod
     def from_environment(
@@ -56,6 +63,7 @@ class DetectorConfig:
             "n_channels": _integer(variables, "XSPRESS3_CHANNELS"),
             "ring_frames": _integer(variables, "XSPRESS3_RING_FRAMES"),
             "settings": variables.get("XSPRESS3_SETTINGS") or None,
+            "n_cards": _integer(variables, "XSPRESS3_CARDS"),
         }
         chosen.update({name: value for name, value in arguments.items() if value is not None})
         return cls(**{name: value for name, value in chosen.items() if value is not None})

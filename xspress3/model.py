@@ -76,12 +76,27 @@ def as_scalers(raw: npt.NDArray[np.uint32]) -> npt.NDArray[np.void]:
 
 
 class TriggerMode(str, Enum):
-    """What starts the frames of a session."""
+    """What starts, and for gates also ends, the frames of a session."""
 
     INTERNAL = "internal"
     """The call of `arm` starts them all, back to back."""
     SOFTWARE = "software"
-    """Each software trigger starts `frames_per_trigger` frames."""
+    """Software triggers."""
+    EXTERNAL_MULTI = "external_multi"
+    """Rising edges on the trigger input; falling ones where the veto is inverted."""
+    EXTERNAL_MULTI_GATE = "external_multi_gate"
+    """A frame lasts as long as the veto input is high; low where it is inverted."""
+    TTL_BOTH = "ttl_both"
+    """As gates, and input 0 high at their beginning takes the frame number back to the first."""
+    LVDS_GATE = "lvds_gate"
+    """Gates on the LVDS input."""
+    LVDS_BOTH = "lvds_both"
+    """As `TTL_BOTH`, on the LVDS inputs."""
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether the length of a frame is that of a pulse."""
+        return self not in (TriggerMode.INTERNAL, TriggerMode.SOFTWARE, TriggerMode.EXTERNAL_MULTI)
 
 
 class Generation(Enum):
@@ -115,15 +130,19 @@ class Acquisition:
     Parameters
     ----------
     exposure_time
-        Frame period asked for, in s: counting time plus the pause after it.
+        Frame period asked for, in s: counting time plus the pause after it. With gates the one
+        expected; it only decides how many frames travel together.
     latency_time
         Pause wanted between frames, in s; taken out of `exposure_time`, never shorter than the
         smallest gap of the hardware.
     n_triggers, frames_per_trigger
         Their product is the number of frames, 1..16777215. One of them must be 1: the timing
-        generator waits either before each frame or before the first only.
+        generator waits either before each frame or before the first only. With gates each frame
+        has its own, however the product is made.
     trigger_mode
         What starts the frames.
+    is_endless
+        Frames go on until somebody stops; with a timing generator `frames_per_trigger` is not used.
     """
 
     exposure_time: float
@@ -131,8 +150,14 @@ class Acquisition:
     n_triggers: int = 1
     frames_per_trigger: int = 1
     trigger_mode: TriggerMode = TriggerMode.INTERNAL
+    is_endless: bool = False
 
     def __post_init__(self) -> None:
+        self._check_times()
+        self._check_counts()
+        self._check_trigger_split()
+
+    def _check_times(self) -> None:
         if not (math.isfinite(self.exposure_time) and self.exposure_time > 0):
             raise ConfigurationError(f"exposure_time: {self.exposure_time} s, allowed is above 0 s")
         if not (math.isfinite(self.latency_time) and 0 <= self.latency_time < self.exposure_time):
@@ -140,18 +165,21 @@ class Acquisition:
                 f"latency_time: {self.latency_time} s, allowed is 0 s to below the exposure time, "
                 f"{self.exposure_time} s"
             )
-        for name, value in (("n_triggers", self.n_triggers), ("frames_per_trigger", self.frames_per_trigger)):
+
+    def _check_counts(self) -> None:
+        for name in ("n_triggers", "frames_per_trigger"):
+            value = getattr(self, name)
             if not 1 <= value <= MAX_ITFG_FRAMES:
                 raise ConfigurationError(f"{name}: {value}, allowed is 1..{MAX_ITFG_FRAMES}")
-        if self.n_frames > MAX_ITFG_FRAMES:
+        product = self.n_triggers * self.frames_per_trigger
+        if product > MAX_ITFG_FRAMES:
             raise ConfigurationError(
-                f"frames: {self.n_triggers} triggers of {self.frames_per_trigger} are {self.n_frames}, "
+                f"frames: {self.n_triggers} triggers of {self.frames_per_trigger} are {product}, "
                 f"allowed is 1..{MAX_ITFG_FRAMES}"
             )
-        self._check_trigger_split()
 
     def _check_trigger_split(self) -> None:
-        if self.n_triggers > 1 and self.frames_per_trigger > 1:
+        if self.n_triggers > 1 and self.frames_per_trigger > 1 and not self.trigger_mode.is_gated:
             raise ConfigurationError(
                 f"{self.n_triggers} triggers of {self.frames_per_trigger} frames each: the timing generator "
                 "waits before every frame or before the first only, so one of the two must be 1"
@@ -163,9 +191,14 @@ class Acquisition:
             )
 
     @property
-    def n_frames(self) -> int:
-        """Frames of the whole session."""
-        return self.n_triggers * self.frames_per_trigger
+    def n_frames(self) -> int | None:
+        """Frames of the whole session, `None` where there is no end."""
+        return None if self.is_endless else self.n_triggers * self.frames_per_trigger
+
+    @property
+    def is_trigger_per_frame(self) -> bool:
+        """Whether each frame waits for a trigger of its own."""
+        return self.n_triggers > 1
 
 
 @dataclass(frozen=True)

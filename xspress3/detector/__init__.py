@@ -5,6 +5,7 @@ generator, `xspress3` does it with the vendor's library.
 """
 
 from xspress3.detector.protocol import Detector, Ready
-from xspress3.detector.xspress3 import Xspress3Detector
+from xspress3.detector.timing import Inputs
+from xspress3.detector.xspress3 import DeadTimeModel, Xspress3Detector
 
-__all__ = ["Detector", "Ready", "Xspress3Detector"]
+__all__ = ["DeadTimeModel", "Detector", "Inputs", "Ready", "Xspress3Detector"]

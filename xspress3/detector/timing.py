@@ -12,9 +12,74 @@ from dataclasses import dataclass
 
 from xspress3.errors import ConfigurationError
 from xspress3.model import Acquisition, Timing, TriggerMode
-from xspress3.sdk.constants import MAX_COLLECTION_TICKS, MIN_COLLECTION_TICKS, GapMode, ItfgTrigger
+from xspress3.sdk.calls.timing import TimingSetup
+from xspress3.sdk.constants import (
+    DEBOUNCE_SHIFT,
+    MAX_COLLECTION_TICKS,
+    MAX_DEBOUNCE_TICKS,
+    MIN_COLLECTION_TICKS,
+    GapMode,
+    ItfgTrigger,
+    TimingBit,
+    TimingSource,
+)
 
-__all__ = ["ItfgWords", "itfg_words"]
+__all__ = ["ENDLESS", "Inputs", "ItfgWords", "itfg_words", "timing_setup", "timing_word"]
+
+ENDLESS = 0
+"""Number of frames that lets the timing generator go on until it is stopped."""
+
+_SOURCES = {
+    TriggerMode.INTERNAL: TimingSource.INTERNAL,
+    TriggerMode.SOFTWARE: TimingSource.INTERNAL,
+    TriggerMode.EXTERNAL_MULTI: TimingSource.INTERNAL,
+    TriggerMode.EXTERNAL_MULTI_GATE: TimingSource.TTL_VETO_ONLY,
+    TriggerMode.TTL_BOTH: TimingSource.TTL_BOTH,
+    TriggerMode.LVDS_GATE: TimingSource.LVDS_VETO_ONLY,
+    TriggerMode.LVDS_BOTH: TimingSource.LVDS_BOTH,
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """How the inputs are read.
+
+    Parameters
+    ----------
+    is_veto_inverted
+        Gates are low, and trigger edges falling.
+    is_frame_zero_inverted
+        Input 0 is active when low.
+    debounce_ticks
+        0..255; a level counts when it was stable for so long. 80 ticks are 1 us at 80 MHz.
+    """
+
+    is_veto_inverted: bool = False
+    is_frame_zero_inverted: bool = False
+    debounce_ticks: int = 80
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.debounce_ticks <= MAX_DEBOUNCE_TICKS:
+            raise ConfigurationError(
+                f"debounce_ticks: {self.debounce_ticks}, allowed is 0..{MAX_DEBOUNCE_TICKS}"
+            )
+
+
+def timing_word(mode: TriggerMode, inputs: Inputs) -> int:
+    """Value of timing register A of a single card."""
+    word = int(_SOURCES[mode]) | inputs.debounce_ticks << DEBOUNCE_SHIFT
+    word |= inputs.is_veto_inverted * TimingBit.VETO_INVERTED
+    return word | inputs.is_frame_zero_inverted * TimingBit.FRAME_ZERO_INVERTED
+
+
+def timing_setup(mode: TriggerMode, inputs: Inputs) -> TimingSetup:
+    """The same for a system of several cards."""
+    return TimingSetup(
+        source=_SOURCES[mode],
+        is_frame_zero_inverted=inputs.is_frame_zero_inverted,
+        is_veto_inverted=inputs.is_veto_inverted,
+        debounce_ticks=inputs.debounce_ticks,
+    )
 
 
 @dataclass(frozen=True)
@@ -49,7 +114,7 @@ def itfg_words(acquisition: Acquisition, clock_period: float) -> ItfgWords:
             f"exposure_time: {acquisition.exposure_time} s with latency_time {acquisition.latency_time} s is "
             f"{ticks} ticks of {clock_period * 1e9:g} ns, allowed is {shortest:.4g} s to {longest:.4g} s"
         )
-    return ItfgWords(acquisition.n_frames, ticks, _trigger_for(acquisition), gap)
+    return ItfgWords(acquisition.n_frames or ENDLESS, ticks, _trigger_for(acquisition), gap)
 
 
 def _gap_for(latency_time: float, clock_period: float) -> GapMode:
@@ -61,7 +126,17 @@ def _gap_for(latency_time: float, clock_period: float) -> GapMode:
     return GapMode.GAP_1US
 
 
+_EACH_FRAME = {
+    TriggerMode.SOFTWARE: ItfgTrigger.SOFTWARE,
+    TriggerMode.EXTERNAL_MULTI: ItfgTrigger.HARDWARE,
+}
+_FIRST_FRAME = {
+    TriggerMode.SOFTWARE: ItfgTrigger.SOFTWARE_ONLY_FIRST,
+    TriggerMode.EXTERNAL_MULTI: ItfgTrigger.HARDWARE_ONLY_FIRST,
+}
+
+
 def _trigger_for(acquisition: Acquisition) -> ItfgTrigger:
-    if acquisition.trigger_mode is TriggerMode.INTERNAL:
-        return ItfgTrigger.BURST
-    return ItfgTrigger.SOFTWARE_ONLY_FIRST if acquisition.n_triggers == 1 else ItfgTrigger.SOFTWARE
+    """What the generator waits for; with gates it is not used and never waits."""
+    words = _EACH_FRAME if acquisition.is_trigger_per_frame else _FIRST_FRAME
+    return words.get(acquisition.trigger_mode, ItfgTrigger.BURST)

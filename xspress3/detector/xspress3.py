@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 
+from xspress3 import dead_time
 from xspress3.config import DetectorConfig
 from xspress3.detector.protocol import Ready
-from xspress3.detector.timing import itfg_words
-from xspress3.errors import CircularBufferOverrunError, StateError
-from xspress3.model import Acquisition, DetectorInfo, Generation, Timing, TriggerMode
-from xspress3.sdk import Sdk, open_library
-from xspress3.sdk.constants import ClockFlag, ClockSource, ErrorFlag, RunFlag, TimingSource
+from xspress3.detector.timing import Inputs, itfg_words, timing_setup, timing_word
+from xspress3.errors import CircularBufferOverrunError, ConfigurationError, StateError
+from xspress3.model import (
+    MAX_ITFG_FRAMES,
+    Acquisition,
+    DetectorInfo,
+    Generation,
+    Timing,
+    TriggerMode,
+    Window,
+    as_scalers,
+)
+from xspress3.sdk import Roi, Sdk, open_library
+from xspress3.sdk.constants import (
+    MAX_EVENT_TIME,
+    MIN_EVENT_TIME,
+    ClockFlag,
+    ClockSource,
+    ErrorFlag,
+    ItfgCode,
+    RunFlag,
+    SyncMode,
+)
 
-__all__ = ["Xspress3Detector"]
+__all__ = ["DeadTimeModel", "Xspress3Detector"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,30 +47,52 @@ _CLOCK_SOURCE = {
     Generation.XSPRESS3_MINI: ClockSource.MINI_CDCM61004,
     Generation.XSPRESS4: ClockSource.MINI_LMK61E2,
 }
-_HARMLESS = ErrorFlag.DIAG_HISTOGRAM_DROPPED | ErrorFlag.PLAYBACK_UNDERRUN | ErrorFlag.CIRCULAR_OVERRUN
-"""Flags that say nothing about the frames read: what was overwritten is found by `read_into`."""
+_RACK_CLOCK_SOURCE = ClockSource.MIDPLANE_LMK61E2
+"""Source of an Xspress 4 with several cards."""
+_HARMLESS = ErrorFlag.DIAG_HISTOGRAM_DROPPED | ErrorFlag.PLAYBACK_UNDERRUN
+"""Flags that say nothing about the frames read."""
+
+
+class DeadTimeModel(Enum):
+    """Who computes the dead-time correction."""
+
+    EVENT_WIDTH = "event_width"
+    """`xspress3.dead_time`: what the vendor advised to users without a calibration file."""
+    SDK = "sdk"
+    """The library, from the parameters of the calibration and the energy set."""
 
 
 class Xspress3Detector:
-    """One card, frames timed by its own generator::
+    """One or more cards, frames timed by their own generator or from outside::
 
         with Xspress3Detector.open(DetectorConfig(base_ip="192.168.0.1")) as detector:
             detector.arm(Acquisition(exposure_time=0.1, frames_per_trigger=10))
             while detector.frames_ready().complete < 10:
                 ...
 
+    What is set here is refused while a run is on, because the library would take it and change frames
+    that are being counted; windows alone are evaluated when scalers are read.
+
     Parameters
     ----------
     sdk
         A configured system, owned from now on.
-    settings
-        Directory to restore, or `None`.
+    config
+        What it was configured with.
+
+    Attributes
+    ----------
+    info
+        What the detector is; a new value after `set_rois` and `set_event_widths`.
     """
 
-    def __init__(self, sdk: Sdk, settings: str | None = None) -> None:
+    def __init__(self, sdk: Sdk, config: DetectorConfig) -> None:
         self._sdk = sdk
         self._armed: Acquisition | None = None
-        self.info = self._set_up(settings)
+        self._inputs = Inputs()
+        self._sync_mode = config.sync_mode
+        self._itfg = ItfgCode.MINIMAL
+        self.info = self._set_up(config.settings)
 
     @classmethod
     def open(cls, config: DetectorConfig | None = None) -> Xspress3Detector:
@@ -64,29 +108,35 @@ class Xspress3Detector:
         config = config or DetectorConfig.from_environment()
         sdk = Sdk.config(
             open_library(config.library),
+            n_cards=config.n_cards,
             ring_frames=config.ring_frames,
             base_ip=config.base_ip,
             n_channels=config.n_channels,
         )
         try:
-            return cls(sdk, config.settings)
+            return cls(sdk, config)
         except BaseException:
             sdk.close()
             raise
 
     def _set_up(self, settings: str | None) -> DetectorInfo:
         sdk = self._sdk
-        generation = sdk.get_generation()
+        generation, n_cards = sdk.get_generation(), sdk.get_num_cards()
+        is_rack = generation is Generation.XSPRESS4 and n_cards > 1
+        source = _RACK_CLOCK_SOURCE if is_rack else _CLOCK_SOURCE[generation]
         sdk.set_run_flags(RunFlag.HIST | RunFlag.SCALERS | RunFlag.CIRCULAR_BUFFER)
-        sdk.clocks_setup(_CLOCK_SOURCE[generation], ClockFlag.MASTER | ClockFlag.NO_DITHER)
+        sdk.clocks_setup(source, ClockFlag.MASTER | ClockFlag.NO_DITHER)
         if settings is not None:
             sdk.restore_settings(settings)
+        if n_cards > 1:
+            sdk.set_sync_mode(SyncMode(self._sync_mode))
+        self._itfg = sdk.has_itfg()
         n_channels = sdk.get_num_chan()
         return DetectorInfo(
             library=sdk.library.path,
             generation=generation,
             revision=_revision_text(sdk.get_revision()),
-            n_cards=sdk.get_num_cards(),
+            n_cards=n_cards,
             n_channels=n_channels,
             n_bins=sdk.get_bins_per_mca(),
             clock_period=sdk.get_clock_period(),
@@ -103,28 +153,118 @@ class Xspress3Detector:
         """Lowest and highest bin of the two windows of each channel that are in force."""
         return [[self._sdk.get_window(c, w) for w in (0, 1)] for c in range(self.info.n_channels)]
 
+    def set_window(self, channel: int, window: int, limits: Window) -> None:
+        """Choose the bins that window scaler 0 or 1 of a channel counts."""
+        self._check_channel("set_window", channel)
+        self._sdk.set_window(window, limits, channel)
+
+    def set_good_threshold(self, channel: int, threshold: int) -> None:
+        """Choose the bin above which an event of a channel is good."""
+        self._check_idle("set_good_threshold")
+        self._check_channel("set_good_threshold", channel)
+        self._sdk.set_good_thres(threshold, channel)
+
+    def set_rois(self, rois: Sequence[Roi]) -> None:
+        """Record these parts of the spectrum only, for all channels; none records full spectra.
+
+        The bins of all regions together become the bins of a frame.
+        """
+        self._check_idle("set_rois")
+        if rois and not self._sdk.has_roi(0):
+            raise ConfigurationError(f"set_rois: {len(rois)} regions, this {self._kind()} records none")
+        self._sdk.init_roi()
+        n_bins = self._sdk.set_roi(rois) if rois else self._sdk.get_bins_per_mca()
+        self.info = replace(self.info, n_bins=n_bins)
+
+    def set_event_widths(self, event_widths: Sequence[int]) -> None:
+        """Take these instead of the hardware's own for dead time, in ticks, one for each channel."""
+        if len(event_widths) != self.info.n_channels:
+            raise ConfigurationError(
+                f"event_widths: {len(event_widths)} values, allowed is {self.info.n_channels}"
+            )
+        for channel, width in enumerate(event_widths):
+            if not MIN_EVENT_TIME <= width <= MAX_EVENT_TIME:
+                raise ConfigurationError(
+                    f"event_widths: {width} ticks for channel {channel}, "
+                    f"allowed is {MIN_EVENT_TIME}..{MAX_EVENT_TIME}"
+                )
+        self.info = replace(self.info, event_widths=tuple(event_widths))
+
+    def set_inputs(self, inputs: Inputs) -> None:
+        """Choose how the inputs are read, from the next arming on."""
+        self._check_idle("set_inputs")
+        self._inputs = inputs
+
+    def dead_time_correction(
+        self, scalers: npt.NDArray[np.uint32], model: DeadTimeModel = DeadTimeModel.EVENT_WIDTH
+    ) -> npt.NDArray[np.float64]:
+        """Factors for raw `scalers` (frame, channel, 9): shape (frame, channel), NaN where there is none.
+
+        Parameters
+        ----------
+        model
+            Ours by the event width, or the library's own with the parameters of its calibration.
+        """
+        if model is DeadTimeModel.EVENT_WIDTH:
+            return dead_time.dead_time_correction(as_scalers(scalers), self.info.event_widths)
+        factors, _ = self._sdk.calculate_dead_time_correction_factors(scalers)
+        # The library gives infinite and negative factors where no live time was left, 0 for channels
+        # that are to be left out.
+        factors[~(np.isfinite(factors) & (factors >= 1))] = np.nan
+        return factors
+
     def timing(self, acquisition: Acquisition) -> Timing:
         """What the hardware would really do, rounded to the nearest tick."""
+        self._check_possible(acquisition)
         return itfg_words(acquisition, self.info.clock_period).timing(self.info.clock_period)
 
+    def _check_possible(self, acquisition: Acquisition) -> None:
+        """Refuse what this generation cannot do, before the hardware is touched."""
+        if acquisition.trigger_mode.is_gated:
+            return
+        if self._itfg is ItfgCode.NONE:
+            raise ConfigurationError(
+                f"trigger_mode: {acquisition.trigger_mode.value}, this {self._kind()} has no timing "
+                "generator; allowed are gates"
+            )
+        if acquisition.is_endless and self._itfg < ItfgCode.CONTINUOUS:
+            raise ConfigurationError(
+                f"is_endless: the timing generator of this {self._kind()} counts up to {MAX_ITFG_FRAMES} "
+                "frames and cannot go on without end"
+            )
+
     def arm(self, acquisition: Acquisition) -> Timing:
-        """Begin a run: at once with internal triggers, else wait for the first.
+        """Begin a run: at once with internal timing, else wait for triggers or gates.
 
         The ring is not cleared: in circular mode the library clears each place before it uses it.
         """
+        timing = self.timing(acquisition)
         words = itfg_words(acquisition, self.info.clock_period)
         sdk = self._sdk
         sdk.histogram_stop()
         self._armed = None
-        sdk.set_glob_timeA(TimingSource.INTERNAL)
-        sdk.set_glob_timeFixed(0)
-        sdk.itfg_setup(words.n_frames, words.collection_ticks, words.trigger, words.gap)
-        if acquisition.trigger_mode is TriggerMode.INTERNAL:
-            sdk.histogram_start()
-        else:
-            sdk.histogram_arm()
+        self._set_timing(acquisition.trigger_mode)
+        if not acquisition.trigger_mode.is_gated:
+            sdk.itfg_setup(words.n_frames, words.collection_ticks, words.trigger, words.gap)
+        self._begin(acquisition.trigger_mode)
         self._armed = acquisition
-        return words.timing(self.info.clock_period)
+        return timing
+
+    def _set_timing(self, mode: TriggerMode) -> None:
+        if self.info.n_cards > 1:
+            self._sdk.set_timing(timing_setup(mode, self._inputs))
+        else:
+            self._sdk.set_glob_timeA(timing_word(mode, self._inputs))
+            self._sdk.set_glob_timeFixed(0)
+
+    def _begin(self, mode: TriggerMode) -> None:
+        """Start the cards that follow before the one that leads."""
+        for card in range(1, self.info.n_cards):
+            self._sdk.histogram_start(card)
+        if mode is TriggerMode.SOFTWARE:
+            self._sdk.histogram_arm(0)
+        else:
+            self._sdk.histogram_start(0)
 
     def trigger(self) -> None:
         """Give one software trigger: an edge of count enable, up and down again.
@@ -137,13 +277,15 @@ class Xspress3Detector:
         if self._armed is None or self._armed.trigger_mode is not TriggerMode.SOFTWARE:
             armed = "nothing" if self._armed is None else f"trigger mode {self._armed.trigger_mode.value}"
             raise StateError(f"software trigger while {armed} is armed, allowed with trigger mode software")
-        self._sdk.histogram_continue()
-        self._sdk.histogram_pause()
+        self._sdk.histogram_continue(0)
+        self._sdk.histogram_pause(0)
 
     def frames_ready(self) -> Ready:
         """How far the run is, and what the library complains of."""
         progress = self._sdk.check_progress()
         serious = progress.flags & ~_HARMLESS
+        if self.info.generation is not Generation.XSPRESS3_MINI:
+            serious &= ~ErrorFlag.CIRCULAR_OVERRUN  # counting goes on; `read_into` finds what is gone
         return Ready(progress.complete, f"error flags {serious!r}" if serious else "")
 
     def read_into(
@@ -189,6 +331,7 @@ class Xspress3Detector:
     def stop(self) -> None:
         """End the run; frames that are complete can still be read."""
         self._sdk.histogram_stop()
+        self._armed = None
 
     def close(self) -> None:
         """Stop, and let the hardware go; a second call does nothing."""
@@ -198,6 +341,23 @@ class Xspress3Detector:
                 sdk.histogram_stop()
         finally:
             sdk.close()
+
+    def _check_idle(self, action: str) -> None:
+        """Raise `StateError` while frames are still to come."""
+        if self._armed is None:
+            return
+        complete, wanted = self._sdk.check_progress().complete, self._armed.n_frames
+        if wanted is None or complete < wanted:
+            raise StateError(
+                f"{action} after {complete} of {wanted or 'endless'} frames, allowed while no run is on"
+            )
+
+    def _check_channel(self, action: str, channel: int) -> None:
+        if not 0 <= channel < self.info.n_channels:
+            raise ConfigurationError(f"{action}: channel {channel}, allowed is 0..{self.info.n_channels - 1}")
+
+    def _kind(self) -> str:
+        return self.info.generation.name.lower()
 
     def __enter__(self) -> Xspress3Detector:
         return self

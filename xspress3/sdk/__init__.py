@@ -5,6 +5,8 @@ table `_cdef.h`, `constants` names the numbers. Nothing is opened on import.
 """
 
 from xspress3.sdk.binding import Progress, Sdk
+from xspress3.sdk.calls.dead_time import DeadTimeParameters
+from xspress3.sdk.calls.formats import Roi
 from xspress3.sdk.library import SdkLibrary, open_library
 
-__all__ = ["Progress", "Sdk", "SdkLibrary", "open_library"]
+__all__ = ["DeadTimeParameters", "Progress", "Roi", "Sdk", "SdkLibrary", "open_library"]

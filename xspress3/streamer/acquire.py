@@ -31,6 +31,8 @@ _POLL_SHORTEST = 0.0002
 _POLL_LONGEST = 0.01
 _SLOT_WAIT = 0.1
 _TOTAL_TICKS = SCALER_NAMES.index("total_ticks")
+ENDLESS = 1 << 62
+"""Frames of a session that only a stop ends."""
 _TICK_TOLERANCE = 2
 """Channels of one frame differ by up to two ticks."""
 
@@ -128,7 +130,7 @@ class _Run:
         self._session = session
         self._stop = stop
         self._next_frame = 0
-        self._n_frames = session.acquisition.n_frames
+        self._n_frames = session.acquisition.n_frames or ENDLESS
         self._is_stopped = False
         self._complete = 0
         self._newest_at = time.monotonic()
@@ -173,9 +175,7 @@ class _Run:
             self._complete, self._newest_at = complete, now
             self._waiting_since = self._waiting_since or now
         elif self._stall_after is not None and now - self._newest_at > self._stall_after:
-            raise AcquisitionTimeoutError(
-                f"no frame for {self._stall_after:.1f} s after frame {complete - 1} of {self._n_frames}"
-            )
+            raise AcquisitionTimeoutError(f"no frame for {self._stall_after:.1f} s after {complete} frames")
 
     def _is_due(self) -> bool:
         """Whether frames that do not fill a block shall go nevertheless."""
@@ -214,7 +214,8 @@ class _Run:
         n_frames = slot.n_frames
         if self._full_ticks is None:
             self._full_ticks = int(slot.scalers[0, :, _TOTAL_TICKS].min())
-        if self._is_stopped and self._is_cut_off(slot.scalers[n_frames - 1]):
+        is_timed = not self._session.acquisition.trigger_mode.is_gated
+        if self._is_stopped and is_timed and self._is_cut_off(slot.scalers[n_frames - 1]):
             slot.n_frames -= 1
         self._latest.offer(self._session, slot)
         kept = slot.n_frames

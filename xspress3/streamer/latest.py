@@ -40,7 +40,8 @@ class LatestFrame:
     def offer(self, session: Session, slot: Slot) -> None:
         """Copy the last frame of `slot`, unless one was copied just now and more will come."""
         now = time.monotonic()
-        is_last = slot.first_frame + slot.n_frames >= session.acquisition.n_frames
+        wanted = session.acquisition.n_frames
+        is_last = wanted is not None and slot.first_frame + slot.n_frames >= wanted
         if not slot.n_frames or (now - self._copied_at < MIN_INTERVAL and not is_last):
             return
         self._copied_at = now

@@ -73,6 +73,7 @@ class Session:
             "n_triggers": asked.n_triggers,
             "frames_per_trigger": asked.frames_per_trigger,
             "trigger_mode": asked.trigger_mode.value,
+            "is_endless": asked.is_endless,
             "counting_time": real.counting_time,
             "period": real.period,
             "collection_ticks": real.collection_ticks,
@@ -102,7 +103,7 @@ class Session:
         if not self.done.wait(timeout):
             raise AcquisitionTimeoutError(
                 f"session {self.session_id} is not over after {timeout} s: {self.counts} "
-                f"of {self.acquisition.n_frames} frames"
+                f"of {self.acquisition.n_frames or 'endless'} frames"
             )
         if self.error is not None:
             raise self.error
@@ -122,14 +123,15 @@ class SessionIds:
 
 
 def choose_frames_per_block(
-    period: float, frame_bytes: int, block_bytes: int, block_time: float, n_frames: int
+    period: float, frame_bytes: int, block_bytes: int, block_time: float, n_frames: int | None
 ) -> int:
     """Frames that a full block has: a power of two, 1 for slow frames, up to 64 for fast ones.
 
     Limited so that a block is full within `block_time` s, has at most `block_bytes` bytes, and is
     not larger than the session.
     """
-    limit = min(MAX_FRAMES_PER_BLOCK, block_bytes // frame_bytes, int(block_time / period), n_frames)
+    most = MAX_FRAMES_PER_BLOCK if n_frames is None else min(MAX_FRAMES_PER_BLOCK, n_frames)
+    limit = min(most, block_bytes // frame_bytes, int(block_time / period))
     return 1 << (max(limit, 1).bit_length() - 1)
 
 

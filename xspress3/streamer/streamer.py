@@ -224,12 +224,12 @@ class Streamer:
             self._acquire.begin(session)
             return session
 
-    def _ring_for(self, period: float, n_frames: int) -> FrameRing:
+    def _ring_for(self, period: float, n_frames: int | None) -> FrameRing:
         """The ring of the last session when it fits, else a new one."""
         info, config = self._detector.info, self.config
         frame_bytes = info.n_channels * info.n_bins * 4
         frames = choose_frames_per_block(period, frame_bytes, config.block_bytes, config.block_time, n_frames)
-        if self._ring is None or self._ring.frames_per_slot != frames:
+        if self._ring is None or self._ring.shape != (frames, info.n_channels, info.n_bins):
             self._ring = FrameRing(N_SLOTS, frames, info.n_channels, info.n_bins)
         return self._ring
 
