@@ -103,7 +103,7 @@ class StreamerConfig:
     block_bytes: int = 2 << 20
     block_time: float = 0.05
     queue_messages: int = 64
-    linger: float = 2.0
+    linger: float = 10.0
 
     def __post_init__(self) -> None:
         if self.compression not in ("bslz4", "none"):
@@ -111,5 +111,9 @@ class StreamerConfig:
         for name, port in (("data_port", self.data_port), ("monitor_port", self.monitor_port)):
             if not 0 <= port <= 65535:
                 raise ConfigurationError(f"{name}: {port}, allowed is 0..65535")
+        if not 1 <= self.queue_messages <= 100_000:
+            raise ConfigurationError(f"queue_messages: {self.queue_messages}, allowed is 1..100000")
+        if not 0 <= self.linger <= 3600:
+            raise ConfigurationError(f"linger: {self.linger} s, allowed is 0 s to 3600 s")
         if not self.stream_id:
             raise ConfigurationError("stream_id: empty, allowed is a name such as 'xspress3'")

@@ -157,17 +157,17 @@ def test_a_hole_too_long_to_be_written_costs_nothing(sender, run, tmp_path):
     def say():
         sender.start(None)
         sender.block(0)
-        sender.loss(4, 1_000_000_000)
-        sender.block(1_000_000_004)
-        sender.end(8, lost=1_000_000_000)
+        sender.loss(4, 10_000_000)
+        sender.block(10_000_004)
+        sender.end(8, lost=10_000_000)
 
     run(say, sink)
 
     with written(sink) as file:
-        assert file[DETECTOR]["data"].shape[0] == 1_000_000_008
-        np.testing.assert_array_equal(file[DETECTOR]["data"][-4:], sender.truth.histogram(1_000_000_004, 4))
-        assert np.isnan(file[DETECTOR]["timestamp"][500_000_000])
-    assert sink.finished[0][1].stat().st_size < 10_000_000  # of 2 TB
+        assert file[DETECTOR]["data"].shape[0] == 10_000_008
+        np.testing.assert_array_equal(file[DETECTOR]["data"][-4:], sender.truth.histogram(10_000_004, 4))
+        assert np.isnan(file[DETECTOR]["timestamp"][5_000_000])
+    assert sink.finished[0][1].stat().st_size < 10_000_000  # of 20 GB
 
 
 def test_a_session_without_frames_makes_a_readable_file(sender, run, tmp_path):
@@ -272,7 +272,7 @@ def test_a_superseded_session_is_marked_in_its_file(sender, run, tmp_path):
 
     with h5py.File(sink.finished[0][1]) as file:
         assert file["/entry/end_reason"].asstr()[()].startswith("superseded")
-        assert counts(file) == (8, 4, 0, 0)
+        assert counts(file) == (8, 4, 4, 0)
         assert file["/entry/complete"][()] == 0
 
 

@@ -48,6 +48,7 @@ class FrameRing:
             )
         self.n_slots = n_slots
         self.frames_per_slot = frames_per_slot
+        self.shape = (frames_per_slot, n_channels, n_bins)
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
         for _ in range(n_slots):
             histogram = np.zeros((frames_per_slot, n_channels, n_bins), dtype="<u4")

@@ -26,7 +26,6 @@ logger = logging.getLogger(__name__)
 Item = Union[Begin, Frames, Lost, Finish]
 
 OVERWRITTEN = "overwritten in the detector's ring before it was read"
-CUT_OFF = "cut off by the stop"
 _POLL_SHORTEST = 0.0002
 _POLL_LONGEST = 0.01
 _SLOT_WAIT = 0.1
@@ -61,6 +60,8 @@ class AcquireLoop:
     stall_timeout
         Seconds, beside the time of two frames, after which an internally timed run that gives no
         frame has failed.
+    linger
+        Seconds that readers have, once `run` shall stop, to take what was acquired.
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class AcquireLoop:
         *,
         block_time: float,
         stall_timeout: float = 10.0,
+        linger: float = 10.0,
     ) -> None:
         self._detector = detector
         self._out = out
         self._latest = latest
         self._block_time = block_time
         self._stall_timeout = stall_timeout
+        self._linger = linger
         self._sessions: queue.SimpleQueue[Session | None] = queue.SimpleQueue()
 
     def begin(self, session: Session) -> None:
@@ -125,6 +128,7 @@ class _Run:
         self._out = loop._out
         self._latest = loop._latest
         self._block_time = loop._block_time
+        self._linger = loop._linger
         self._session = session
         self._stop = stop
         self._next_frame = 0
@@ -135,6 +139,7 @@ class _Run:
         self._waiting_since: float | None = None
         self._full_ticks: int | None = None
         self._margin = 0
+        self._closing_since: float | None = None
         self._poll = min(max(session.timing.period / 4, _POLL_SHORTEST), _POLL_LONGEST)
         self._stall_after = (
             loop._stall_timeout + 2 * session.timing.period
@@ -172,10 +177,16 @@ class _Run:
         if complete > self._complete:
             self._complete, self._newest_at = complete, now
             self._waiting_since = self._waiting_since or now
-        elif self._stall_after is not None and now - self._newest_at > self._stall_after:
+        elif self._is_stalled(complete, now):
             raise AcquisitionTimeoutError(
                 f"no frame for {self._stall_after:.1f} s after frame {complete - 1} of {self._n_frames}"
             )
+
+    def _is_stalled(self, complete: int, now: float) -> bool:
+        """Whether frames should come and do not; once all are there, only readers are waited for."""
+        if self._stall_after is None or self._is_stopped or complete >= self._n_frames:
+            return False
+        return now - self._newest_at > self._stall_after
 
     def _is_due(self) -> bool:
         """Whether frames that do not fill a block shall go nevertheless."""
@@ -204,18 +215,25 @@ class _Run:
     def _take_slot(self) -> Slot | None:
         """A free slot; `None` when the wire took none in time, to look at the detector again."""
         slot = self._session.ring.take(_SLOT_WAIT)
-        if slot is None and (self._stop.is_set() or self._session.done.is_set()):
+        if slot is None and (self._is_out_of_patience() or self._session.done.is_set()):
             raise AcquisitionError(
                 f"closed while frames {self._next_frame}..{self._complete - 1} waited for a reader"
             )
         return slot
 
+    def _is_out_of_patience(self) -> bool:
+        """Whether we are closing, and readers have had their time to take what is left."""
+        if not self._stop.is_set():
+            return False
+        self._closing_since = self._closing_since or time.monotonic()
+        return time.monotonic() - self._closing_since > self._linger
+
     def _hand_over(self, slot: Slot) -> None:
         n_frames = slot.n_frames
-        if self._full_ticks is None:
-            self._full_ticks = int(slot.scalers[0, :, _TOTAL_TICKS].min())
         if self._is_stopped and self._is_cut_off(slot.scalers[n_frames - 1]):
             slot.n_frames -= 1
+        elif self._full_ticks is None:
+            self._full_ticks = int(slot.scalers[0, :, _TOTAL_TICKS].min())
         self._latest.offer(self._session, slot)
         kept = slot.n_frames
         self._session.acquired += kept
@@ -231,9 +249,9 @@ class _Run:
         self._waiting_since = time.monotonic() if self._complete > self._next_frame else None
 
     def _is_cut_off(self, scalers: npt.NDArray[np.uint32]) -> bool:
-        """Whether the last frame before a stop is shorter than the first one of the session was."""
-        assert self._full_ticks is not None  # set with the first frame
-        return int(scalers[:, _TOTAL_TICKS].min()) < self._full_ticks - _TICK_TOLERANCE
+        """Whether the last frame before a stop is shorter than the first one, or than it should be."""
+        full = self._session.timing.collection_ticks if self._full_ticks is None else self._full_ticks
+        return int(scalers[:, _TOTAL_TICKS].min()) < full - _TICK_TOLERANCE
 
     def _lose(self, n_overwritten: int) -> None:
         """Leave out what was overwritten.
