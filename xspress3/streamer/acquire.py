@@ -11,6 +11,7 @@ from typing import Union
 import numpy as np
 import numpy.typing as npt
 
+from xspress3.config import StreamerConfig
 from xspress3.detector import Detector
 from xspress3.errors import AcquisitionError, AcquisitionTimeoutError, CircularBufferOverrunError
 from xspress3.model import SCALER_NAMES, TriggerMode
@@ -55,13 +56,8 @@ class AcquireLoop:
         Where blocks go, in order.
     latest
         Is shown the newest frame now and then.
-    block_time
-        Seconds that a frame may wait for others to fill its block.
-    stall_timeout
-        Seconds, beside the time of two frames, after which an internally timed run that gives no
-        frame has failed.
-    linger
-        Seconds that readers have, once `run` shall stop, to take what was acquired.
+    config
+        How long frames may wait, for others, from the detector, and for readers once all shall end.
     """
 
     def __init__(
@@ -69,17 +65,12 @@ class AcquireLoop:
         detector: Detector,
         out: queue.SimpleQueue[Item],
         latest: LatestFrame,
-        *,
-        block_time: float,
-        stall_timeout: float = 10.0,
-        linger: float = 10.0,
+        config: StreamerConfig,
     ) -> None:
         self._detector = detector
         self._out = out
         self._latest = latest
-        self._block_time = block_time
-        self._stall_timeout = stall_timeout
-        self._linger = linger
+        self._config = config
         self._sessions: queue.SimpleQueue[Session | None] = queue.SimpleQueue()
 
     def begin(self, session: Session) -> None:
@@ -127,8 +118,7 @@ class _Run:
         self._detector = loop._detector
         self._out = loop._out
         self._latest = loop._latest
-        self._block_time = loop._block_time
-        self._linger = loop._linger
+        self._config = loop._config
         self._session = session
         self._stop = stop
         self._next_frame = 0
@@ -142,7 +132,7 @@ class _Run:
         self._closing_since: float | None = None
         self._poll = min(max(session.timing.period / 4, _POLL_SHORTEST), _POLL_LONGEST)
         self._stall_after = (
-            loop._stall_timeout + 2 * session.timing.period
+            self._config.stall_timeout + 2 * session.timing.period
             if session.acquisition.trigger_mode is TriggerMode.INTERNAL
             else None
         )
@@ -193,7 +183,7 @@ class _Run:
         if self._is_stopped or self._complete == self._n_frames:
             return True
         waiting_since = self._waiting_since
-        return waiting_since is not None and time.monotonic() - waiting_since > self._block_time
+        return waiting_since is not None and time.monotonic() - waiting_since > self._config.block_time
 
     def _read(self, n_frames: int) -> None:
         slot = self._take_slot()
@@ -226,7 +216,7 @@ class _Run:
         if not self._stop.is_set():
             return False
         self._closing_since = self._closing_since or time.monotonic()
-        return time.monotonic() - self._closing_since > self._linger
+        return time.monotonic() - self._closing_since > self._config.linger
 
     def _hand_over(self, slot: Slot) -> None:
         n_frames = slot.n_frames

@@ -109,9 +109,7 @@ class Streamer:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         config = self.config
-        self._acquire = AcquireLoop(
-            self._detector, items, self._latest, block_time=config.block_time, linger=config.linger
-        )
+        self._acquire = AcquireLoop(self._detector, items, self._latest, config)
         self._send = SendLoop(self._context, config, items, lambda: self.state.value)
         self._monitor = MonitorServer(
             self._context,
