@@ -133,6 +133,7 @@ def test_a_stop_ends_the_session_with_what_was_complete(detector, streamer, join
 
     assert frames_of(messages) == list(range(40))
     assert (messages[-1].reason, messages[-1].acquired) == (EndReason.STOPPED, 40)
+    assert streamer.wait(timeout=5).acquired == 40
     assert detector.n_stops == 1
     assert streamer.state is State.IDLE
 
