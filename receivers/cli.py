@@ -29,6 +29,7 @@ from receivers.sink import Sink
 from receivers.text import printable
 from xspress3.errors import AcquisitionError, ConfigurationError, SequenceGapError, Xspress3Error
 from xspress3.stream import Subscriber
+from xspress3.terminal import run_program
 
 if TYPE_CHECKING:
     from receivers.hdf5.writer import Hdf5Sink
@@ -43,18 +44,7 @@ DEFAULT_PORT = 9999
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv`; gives the exit code."""
     arguments = _parser().parse_args(argv)
-    try:
-        code: int = arguments.command(arguments)
-        sys.stdout.flush()
-    except Xspress3Error as error:
-        _tell(str(error))
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = 128 + signal.SIGINT
-    except BrokenPipeError:
-        code = 1
-    _mute_closed_output()
-    return code
+    return run_program(PROGRAM, lambda: int(arguments.command(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_print(commands)
     _add_write(commands)
     show = commands.add_parser("show", help="say what is in a file")
-    show.add_argument("file", type=Path)
+    show.add_argument("files", type=Path, nargs="+", metavar="FILE")
     show.add_argument("--json", action="store_true", help="print JSON instead of a table")
     show.set_defaults(command=_show)
     return parser
@@ -150,11 +140,12 @@ def _hdf5_sink(arguments: argparse.Namespace) -> Hdf5Sink:
 def _show(arguments: argparse.Namespace) -> int:
     with _needs_hdf5():
         from receivers.hdf5 import summary  # noqa: PLC0415  # h5py is an extra
-    found = summary.read_summary(arguments.file)
-    if arguments.json:
-        print(json.dumps(found.as_dict()))
-    else:
-        Console().print(summary.summary_table(found))
+    for path in arguments.files:
+        found = summary.read_summary(path)
+        if arguments.json:
+            print(json.dumps(found.as_dict()))
+        else:
+            Console().print(summary.summary_table(found))
     return 0
 
 
@@ -163,7 +154,9 @@ def _needs_hdf5() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise ConfigurationError(f"{error.name} is missing: pip install 'xspress3-streamer[hdf5]'") from error
+        raise ConfigurationError(
+            f"{error.name} is missing: pip install '.[hdf5]' in a clone of xspress3-streamer"
+        ) from error
 
 
 def _receive(arguments: argparse.Namespace, sinks: list[Sink]) -> tuple[Receiver, int, Xspress3Error | None]:
@@ -253,14 +246,6 @@ def _leave_without_hdf5(code: int) -> None:
         os._exit(code)
 
     atexit.register(leave)
-
-
-def _mute_closed_output() -> None:
-    """Spare the user Python's own complaint when whoever read our output has gone, as `head` does."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell(line: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ SCALERS = "scalers"
 MAX_WIDTH = 1 << 24
 """Largest event width that is believed, in ticks: a fifth of a second."""
 MAX_CHANNELS = 1024
+MAX_BINS = 1 << 16
 
 WindowLimits = tuple[tuple[tuple[int, int], tuple[int, int]], ...]
 
@@ -34,6 +34,8 @@ class Geometry:
         Ticks lost per event, one for each channel.
     windows
         Two (low, high) of each channel; `None` where the sender did not say.
+    compression
+        How histograms will come, `"none"` or `"bslz4"`.
     """
 
     n_channels: int
@@ -41,6 +43,7 @@ class Geometry:
     clock_period: float
     event_widths: tuple[int, ...]
     windows: WindowLimits | None
+    compression: str = "none"
 
     @classmethod
     def from_start(cls, start: SessionStart) -> Geometry:
@@ -61,6 +64,7 @@ class Geometry:
             clock_period=_clock_period(start.detector),
             event_widths=_event_widths(start.detector, n_channels),
             windows=_windows(start.detector, n_channels),
+            compression=_compression(_array(start, HISTOGRAM)),
         )
 
 
@@ -75,18 +79,27 @@ def _array(start: SessionStart, name: str) -> ArrayInfo:
 
 def _histogram_shape(histogram: ArrayInfo) -> tuple[int, int]:
     shape = histogram.shape
-    if len(shape) != 2 or not 1 <= shape[0] <= MAX_CHANNELS or shape[1] < 1:
+    if len(shape) != 2 or not 1 <= shape[0] <= MAX_CHANNELS or not 1 <= shape[1] <= MAX_BINS:
         raise ProtocolError(
-            f"histogram: shape {shape}, expected (n_channels, n_bins) with 1..{MAX_CHANNELS} channels"
+            f"histogram: shape {shape}, expected (n_channels, n_bins) with 1..{MAX_CHANNELS} channels "
+            f"and 1..{MAX_BINS} bins"
         )
     return shape[0], shape[1]
+
+
+def _compression(histogram: ArrayInfo) -> str:
+    if histogram.compression not in ("none", "bslz4"):
+        raise ProtocolError(
+            f"histogram: compression {histogram.compression[:64]!r}, allowed are 'none' and 'bslz4'"
+        )
+    return histogram.compression
 
 
 def _clock_period(detector: Mapping[str, Any]) -> float:
     value = detector.get("clock_period")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ProtocolError(f"clock_period: {str(value)[:64]}, expected a number of seconds")
-    if not (math.isfinite(value) and 0 < value < 1):
+    if not 0 < value < 1:  # false for NaN, and safe for integers beyond any float
         raise ProtocolError(f"clock_period: {value} s, allowed is more than 0 s and less than 1 s")
     return float(value)
 

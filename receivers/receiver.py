@@ -51,7 +51,7 @@ class Receiver:
     subscriber, sinks
         Stay the caller's: they are not closed here.
     silence_timeout
-        Seconds without any message after which a session is taken as broken off.
+        Seconds without a connection after which a session is taken as broken off.
     notify
         Takes one line about what a person should know; goes to the log where not given.
 
@@ -139,16 +139,23 @@ class Receiver:
         try:
             message = self._subscriber.receive(POLL_TIME)
             if message is not None:
-                self._heard = time.monotonic()
                 self._dispatch(message)
+                self._heard = time.monotonic()  # afterwards: a slow write of ours is no silence of theirs
         except ProtocolError as error:
             self._count_protocol_error(error)
+            self._heard = time.monotonic()
         if self._session is not None:
             self._busy = time.monotonic()
             self._session.tick()
-            if self._heard is not None and self._busy - self._heard > self._silence_timeout:
-                text = f"nothing was heard for {self._silence_timeout} s"
+            if self._is_silent():
+                text = f"the sender has been gone for {self._silence_timeout} s"
                 self._close_session(Outcome.SILENT, text)
+
+    def _is_silent(self) -> bool:
+        """Whether the sender has gone; one that is connected waits for another reader, and is silent."""
+        if self._heard is None or self._busy - self._heard <= self._silence_timeout:
+            return False
+        return not self._subscriber.is_connected
 
     def _dispatch(self, message: Message) -> None:
         if isinstance(message, SessionStart):
@@ -164,7 +171,7 @@ class Receiver:
 
     def _start(self, start: SessionStart) -> None:
         """Begin a session, unless this is the repeated start of the one that runs."""
-        if self._session is not None and self._session.owns(start):
+        if self._session is not None and self._session.owns(start) and start.is_repeat:
             return
         self._close_session(Outcome.SUPERSEDED, f"session {start.envelope.session_id} began")
         self._session = Session(start, self._sinks)

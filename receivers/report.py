@@ -81,7 +81,8 @@ class SessionReport:
         expected = "" if self.frames_expected is None else f" of {self.frames_expected}"
         line = f"session {self.session_id}: {self.frames_received}{expected} frames, {self.frames_lost} lost"
         if self.n_gaps:
-            line += f" in {self.n_gaps} ranges ({', '.join(map(_describe_gap, self.gaps[:3]))}"
+            ranges = "range" if self.n_gaps == 1 else "ranges"
+            line += f" in {self.n_gaps} {ranges} ({', '.join(map(_describe_gap, self.gaps[:3]))}"
             line += ", …)" if self.n_gaps > len(self.gaps[:3]) else ")"
         if self.duplicates:
             line += f", {self.duplicates} came twice"

@@ -20,7 +20,12 @@ logger = logging.getLogger(__name__)
 
 MAX_FRAMES = 1 << 40
 """Frame numbers from here on are not believed: at a million frames a second they take twelve days."""
+MAX_GAP = 1 << 24
+"""Frames that may be missing at once in a session without a planned end."""
 UNREADABLE = "could not be unpacked"
+NEVER_CAME = "never came: the session broke off"
+_BROKEN_OFF = (Outcome.SILENT, Outcome.SUPERSEDED, Outcome.END_MISSED)
+"""Ends after which frames that were planned will not come any more."""
 
 
 class Session:
@@ -81,6 +86,8 @@ class Session:
 
     def close(self, outcome: Outcome, text: str = "") -> tuple[SessionReport, Exception | None]:
         """End the session in every sink; gives the report, and the first error of a sink."""
+        if outcome in _BROKEN_OFF:
+            self._lose(self._tracker.give_up(self.start.n_frames or 0, NEVER_CAME))
         report = self._report(outcome, text)
         first: Exception | None = None
         while self._sinks:
@@ -94,7 +101,7 @@ class Session:
         return report, first
 
     def _check_range(self, message: Union[SessionStart, Block, Loss, SessionEnd]) -> None:
-        limit = MAX_FRAMES if self.start.n_frames is None else min(self.start.n_frames, MAX_FRAMES)
+        limit = self._limit()
         if isinstance(message, SessionStart):
             end = message.next_frame
         elif isinstance(message, SessionEnd):
@@ -105,6 +112,11 @@ class Session:
             raise ProtocolError(
                 f"{type(message).__name__.lower()} tells of frames up to {end - 1}, the session has {limit}"
             )
+
+    def _limit(self) -> int:
+        """Frames that the session can have: what the start said, else no more than a gap may be long."""
+        planned = self.start.n_frames
+        return self._tracker.next_frame + MAX_GAP if planned is None else min(planned, MAX_FRAMES)
 
     def _lose(self, gaps: Sequence[Gap]) -> None:
         for gap in gaps:

@@ -93,9 +93,16 @@ def recordings() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder for what programs keep, one for all tests."""
+    return tmp_path_factory.mktemp("state")
+
+
 @pytest.fixture(autouse=True)
-def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests see none of the variables that describe a detector to us."""
+def nothing_from_outside(monkeypatch: pytest.MonkeyPatch, state: Path) -> None:
+    """Tests see none of the variables that describe a detector, and leave no trace in the user's home."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(state))
     for name in list(os.environ):
         if name.startswith("XSPRESS3_") and name not in KEPT_VARIABLES:
             monkeypatch.delenv(name)

@@ -99,6 +99,9 @@ class StreamerConfig:
         Seconds that a frame may wait for others to fill a block.
     queue_messages
         Blocks that may wait for one reader before the ring in front of the wire fills.
+    stall_timeout
+        Seconds, beside the time of two frames, after which an internally timed session that gives no
+        frame has failed.
     linger
         Seconds that closing waits for readers to take what is queued.
     """
@@ -111,7 +114,8 @@ class StreamerConfig:
     block_bytes: int = 2 << 20
     block_time: float = 0.05
     queue_messages: int = 64
-    linger: float = 2.0
+    stall_timeout: float = 10.0
+    linger: float = 10.0
 
     def __post_init__(self) -> None:
         if self.compression not in ("bslz4", "none"):
@@ -119,5 +123,11 @@ class StreamerConfig:
         for name, port in (("data_port", self.data_port), ("monitor_port", self.monitor_port)):
             if not 0 <= port <= 65535:
                 raise ConfigurationError(f"{name}: {port}, allowed is 0..65535")
+        if not 1 <= self.queue_messages <= 100_000:
+            raise ConfigurationError(f"queue_messages: {self.queue_messages}, allowed is 1..100000")
+        for name in ("linger", "stall_timeout", "block_time"):
+            value = getattr(self, name)
+            if not 0 <= value <= 3600:
+                raise ConfigurationError(f"{name}: {value} s, allowed is 0 s to 3600 s")
         if not self.stream_id:
             raise ConfigurationError("stream_id: empty, allowed is a name such as 'xspress3'")

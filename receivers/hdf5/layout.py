@@ -149,7 +149,7 @@ def _group(file: h5py.File, path: str, nx_class: str) -> h5py.Group:
 
 def _build_entry(entry: h5py.Group, start: SessionStart) -> None:
     envelope = start.envelope
-    began = envelope.session_id or 0 if start.is_repeat else envelope.time_ns / 1e9
+    began = (start.start_time_ns or envelope.time_ns) / 1e9
     title = start.metadata.get("title")
     entry.attrs["default"] = "data"
     entry["title"] = storable(
@@ -223,7 +223,9 @@ def _build_counts(counts: h5py.Group, start: SessionStart) -> None:
 def _build_detector(detector: h5py.Group, start: SessionStart, geometry: Geometry) -> None:
     told = start.detector
     revision = told.get("revision")
-    detector["description"] = f"Xspress3, {geometry.n_channels} channels"
+    generation = told.get("generation")
+    kind = storable(generation) if isinstance(generation, str) else "xspress3"
+    detector["description"] = f"{kind}, {geometry.n_channels} channels"
     detector["type"] = "X-ray fluorescence detector"
     detector["local_name"] = storable(start.envelope.stream_id)
     if isinstance(revision, str):
@@ -239,6 +241,6 @@ def _build_detector(detector: h5py.Group, start: SessionStart, geometry: Geometr
 
 def _build_plot(plot: h5py.Group) -> None:
     plot.attrs["signal"] = "data"
-    plot.attrs["axes"] = np.array([".", ".", "bin"], dtype=h5py.string_dtype())
+    plot.attrs["axes"] = np.array(["frame_number", ".", "bin"], dtype=h5py.string_dtype())
     for name in _LINKS:
         plot[name] = h5py.SoftLink(f"{DETECTOR}/{name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
         Naming the path and the reason.
     """
     if policy is ExistingFile.OVERWRITE:
+        _refuse_unfinished(path)
         clear_way(path)
     for candidate in candidates(path, policy):
         try:
@@ -46,6 +48,33 @@ def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
             if not os.path.lexists(candidate):
                 raise SinkError(f"cannot create {candidate}: {_reason(error)}") from error
     raise SinkError(f"cannot create {path}: the file exists, and the policy is {policy.value!r}")
+
+
+def _refuse_unfinished(path: Path) -> None:
+    """Raise `SinkError` when `path` is a file that somebody still writes, or whose writer died."""
+    try:
+        h5py.File(path, "r+").close()
+    except BlockingIOError:
+        is_in_use = True
+    except OSError as error:
+        is_in_use = "already open" in str(error)
+    else:
+        is_in_use = False
+    if is_in_use:
+        raise SinkError(
+            f"cannot overwrite {path}: it is being written, or its writer died; remove it if it is not needed"
+        )
+
+
+@contextlib.contextmanager
+def _quiet_destructors() -> Iterator[None]:
+    """Spare the user tracebacks of h5py's objects that cannot be closed properly any more."""
+    before = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 class BrokenFileError(SinkError):
@@ -70,6 +99,7 @@ class SessionFile:
 
     def __init__(self, path: Path, policy: ExistingFile, start: SessionStart, geometry: Geometry) -> None:
         self._file, self.path = create_file(path, policy)
+        self._inode = self.path.stat().st_ino
         self._start = start
         self._geometry = geometry
         self._columns = Columns(geometry)
@@ -85,6 +115,7 @@ class SessionFile:
         self.is_broken = False
         with self._guard("writing the structure"):
             layout.build(self._file, start, geometry)
+        self._open_histogram(geometry.compression)
 
     def write(self, block: Block) -> None:
         """Write the histogram and keep the scalers for the next flush.
@@ -97,7 +128,6 @@ class SessionFile:
             When HDF5 failed.
         """
         scalers = np.array(block[SCALERS].decode())
-        self._open_histogram(block[HISTOGRAM].compression)
         self._write_histogram(block)
         self._columns.add(block.first_frame, scalers, block.envelope.time_ns)
         self.frames_written += block.n_frames
@@ -140,7 +170,6 @@ class SessionFile:
         """
         if self._file is None:
             return
-        self._open_histogram("bslz4")
         self._is_dirty = True
         self.flush()
         is_complete = report.is_complete and self.frames_written == report.frames_received
@@ -154,7 +183,13 @@ class SessionFile:
             entry["complete"][()] = is_complete
             file, self._file = self._file, None
             file.close()
+            self._check_replaced()
             _sync(self.path)
+
+    def _check_replaced(self) -> None:
+        """Raise `OSError` when another program has put its own file in the place of this one."""
+        if not self.path.exists() or self.path.stat().st_ino != self._inode:
+            raise OSError(f"another program has removed or replaced {self.path} meanwhile")
 
     @contextlib.contextmanager
     def _guard(self, action: str) -> Iterator[None]:
@@ -171,16 +206,15 @@ class SessionFile:
     def _abandon(self) -> None:
         self.is_broken = True
         file, self._file = self._file, None
-        self._histogram = None
-        self._datasets.clear()
-        if file is not None:
-            with contextlib.suppress(Exception):  # the cause is raised by the caller; this is its echo
-                file.close()
+        with _quiet_destructors():  # the cause is raised by the caller; these are its echoes
+            self._histogram = None
+            self._datasets.clear()
+            if file is not None:
+                with contextlib.suppress(Exception):
+                    file.close()
 
     def _open_histogram(self, compression: str) -> None:
-        """Make the last dataset and let readers in, when that has not been done."""
-        if self._histogram is not None or self._file is None:
-            return
+        """Make the last dataset, and let readers in."""
         with self._guard("writing the structure"):
             self._compression = compression
             self._histogram = layout.create_histogram(self._file, self._geometry, self._start, compression)

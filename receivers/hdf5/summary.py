@@ -150,7 +150,7 @@ def _slabs(dataset: h5py.Dataset) -> Iterator[npt.NDArray[Any]]:
 def _compression_ratio(detector: h5py.Group, n_frames: int) -> float | None:
     histogram = detector.get("data")
     stored = 0 if histogram is None else histogram.id.get_storage_size()
-    if not stored:
+    if not stored or not n_frames:
         return None
     frame_bytes: int = histogram.dtype.itemsize * histogram.shape[1] * histogram.shape[2]
     return n_frames * frame_bytes / int(stored)
@@ -158,12 +158,21 @@ def _compression_ratio(detector: h5py.Group, n_frames: int) -> float | None:
 
 def _frame_rate(timestamp: h5py.Dataset) -> float | None:
     """Frames a second between the first block and the last one; frames of a block share their time."""
-    times = np.concatenate([np.empty(0), *_slabs(timestamp)])
-    rows = np.flatnonzero(~np.isnan(times))
-    if not len(rows) or times[rows[-1]] <= times[rows[0]]:
+    first: tuple[int, float] | None = None
+    last = (0, 0.0)
+    row = 0
+    for slab in _slabs(timestamp):
+        times = slab[~np.isnan(slab)]
+        rows = row + np.flatnonzero(~np.isnan(slab))
+        row += len(slab)
+        if not len(times):
+            continue
+        first = first or (int(rows[0]), float(times[0]))
+        if times[-1] > last[1]:
+            last = int(rows[times == times[-1]][0]), float(times[-1])
+    if first is None or last[1] <= first[1]:
         return None
-    last_block = int(rows[times[rows] == times[rows[-1]]][0])
-    return float((last_block - rows[0]) / (times[last_block] - times[rows[0]]))
+    return (last[0] - first[0]) / (last[1] - first[1])
 
 
 def _sums(dataset: h5py.Dataset) -> list[int]:
@@ -223,8 +232,8 @@ def _verdict(summary: FileSummary) -> str:
         line += f", {summary.frame_rate:,.0f} frames/s"
     if not summary.is_finished:
         return f"{line}: not finished, the file is being written or its writer died"
-    verdict = "complete" if summary.is_complete else "NOT complete"
-    return f"{line}\n{verdict}; the session's end: {printable(summary.end_reason)}"
+    verdict = "complete" if summary.is_complete else "NOT complete, see counts/missing in the file"
+    return f"{line}\n{verdict}; the sender's end of it: {printable(summary.end_reason)}"
 
 
 def _number(value: float | None, spec: str) -> str:

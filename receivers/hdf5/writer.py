@@ -78,6 +78,7 @@ class Hdf5Sink:
         self._min_free_bytes = min_free_bytes
         self._file: SessionFile | None = None
         self._next_flush = 0.0
+        self._names: set[str] = set()
         self.finished: list[tuple[SessionReport, Path]] = []
         self.is_broken = False
 
@@ -88,11 +89,18 @@ class Hdf5Sink:
         envelope = start.envelope
         name = file_name(self._pattern, envelope.stream_id, envelope.session_id or 0)
         try:
-            self._file = SessionFile(self._directory / name, self._policy, start, geometry)
+            self._file = SessionFile(self._directory / name, self._policy_for(name, start), start, geometry)
         except BrokenFileError:
             self.is_broken = True
             raise
         self._next_flush = time.monotonic() + self._flush_interval
+
+    def _policy_for(self, name: str, start: SessionStart) -> ExistingFile:
+        """The policy, but what was written here, or may be the first part of a session, stays."""
+        if self._policy is ExistingFile.OVERWRITE and (name in self._names or start.is_repeat):
+            return ExistingFile.SUFFIX
+        self._names.add(name)
+        return self._policy
 
     def write(self, block: Block) -> None:
         """Write the histogram now, the scalers at the next flush."""

@@ -52,6 +52,8 @@ def test_info_shows_the_detector_behind_a_library_given_by_its_path():
         (["serve", "--library", "sim", "--exposure", "0"], 2, "exposure_time: 0.0 s, allowed is above 0 s"),
         (["serve", "--library", "sim", "--port", "0", "--exposure", "100"], 2, "allowed is"),
         (["serve", "--library", "sim", "--frames", "99999999"], 2, "frames_per_trigger: 99999999, allowed"),
+        (["serve", "--library", "sim", "--trigger-period", "0.01"], 2, "trigger_period: 0.01 s, allowed is"),
+        (["serve", "--library", "sim", "--latency", "0.05"], 2, "latency_time: 0.05 s with trigger mode"),
         (["serve", "--library", "sim", "--port", "70000"], 2, "data_port: 70000, allowed is 0..65535"),
         (["serve", "--library", "sim", "--interface", "1.2.3.4"], 2, "cannot bind tcp://1.2.3.4:"),
         (["info", *PLAYBACK, "playback=/nowhere.npz"], 5, "/nowhere.npz"),
@@ -135,3 +137,40 @@ def test_the_demonstration_shows_what_it_wrote(tmp_path):
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("*.h5"))) == 1
     assert "100" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "exit_code", "complaint"),
+    [
+        (["--exposure", "100"], 2, "allowed is"),
+        (["--channels", "17"], 5, "CHANNELS"),
+        (["--directory", "/nowhere"], 8, "directory /nowhere does not exist"),
+    ],
+)
+def test_a_demonstration_that_cannot_be_ends_with_the_reason(options, exit_code, complaint):
+    done = xspress3("demo", "--frames", 10, *options)
+
+    assert done.returncode == exit_code
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", [["--sessions", "-1"], ["--join-timeout", "nan"], ["--wait-readers", "x"]])
+def test_an_option_that_cannot_be_is_refused_by_name(option):
+    done = xspress3("serve", "--library", "sim", *option)
+
+    assert done.returncode == 2
+    assert f"argument {option[0]}" in done.stderr
+
+
+def test_serving_goes_on_when_nobody_reads_what_it_tells(tmp_path):
+    with serve("--frames", 200, "--exposure", 0.005, "--wait-readers", 1) as server:
+        options = ("--port", data_port(server), "--directory", tmp_path, "--sessions", 1, "--quiet", "--json")
+        server.stdout.close()
+        done = run("receivers.cli", "write", *options)
+        server.wait(15)
+        errors = server.stderr.read()
+        server.stdout = None
+
+    assert json.loads(done.stdout)["sessions"][0]["frames_received"] == 200
+    assert "Traceback" not in errors

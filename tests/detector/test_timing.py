@@ -30,8 +30,6 @@ def acquire(exposure_time, latency_time=0.0, **fields):
         (0.1, 100e-9, TICK_80_MHZ, 7_999_984, GapMode.GAP_200NS),
         (0.1, 500e-9, TICK_80_MHZ, 7_999_960, GapMode.GAP_500NS),
         (0.1, 1e-6, TICK_80_MHZ, 7_999_920, GapMode.GAP_1US),
-        # A longer pause than any gap shortens the counting time; the trigger makes the rest of it.
-        (0.1, 1e-3, TICK_80_MHZ, 7_920_000, GapMode.GAP_1US),
         # 1e-6 s are 80 ticks, less 2.
         (1e-6, 0.0, TICK_80_MHZ, 78, GapMode.GAP_25NS),
     ],
@@ -40,6 +38,17 @@ def test_ticks_and_gap_by_hand(exposure_time, latency_time, clock_period, ticks,
     words = itfg_words(acquire(exposure_time, latency_time), clock_period)
 
     assert (words.collection_ticks, words.gap) == (ticks, gap)
+
+
+def test_a_pause_longer_than_any_gap_is_made_by_the_trigger():
+    words = itfg_words(acquire(0.1, 1e-3, trigger_mode=TriggerMode.SOFTWARE), TICK_80_MHZ)
+
+    assert (words.collection_ticks, words.gap) == (7_920_000, GapMode.GAP_1US)
+
+
+def test_a_pause_longer_than_any_gap_is_refused_where_nothing_makes_it():
+    with pytest.raises(ConfigurationError, match=r"latency_time: 0.001 s .* allowed is up to 1e-06 s"):
+        itfg_words(acquire(0.1, 1e-3), TICK_80_MHZ)
 
 
 def test_ticks_are_rounded_to_the_nearest():
@@ -69,7 +78,7 @@ def test_what_is_waited_for_follows_from_triggers_and_frames(fields, trigger):
 
 
 @pytest.mark.parametrize(
-    ("exposure_time", "latency_time"), [(12.5e-9, 0.0), (30e-9, 0.0), (54.0, 0.0), (1.0, 0.99999999)]
+    ("exposure_time", "latency_time"), [(12.5e-9, 0.0), (30e-9, 0.0), (54.0, 0.0), (1.001e-6, 0.99e-6)]
 )
 def test_a_counting_time_that_no_register_can_hold_is_refused_with_what_is_allowed(
     exposure_time, latency_time

@@ -76,7 +76,7 @@ class Sender:
 
     def __init__(self, endpoint: str = "tcp://127.0.0.1:*") -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._publisher = Publisher(self._context, endpoint, linger=0)
+        self._publisher = Publisher(self._context, endpoint, linger=2)
         self.endpoint = self._publisher.endpoint
         self.port = int(self.endpoint.rsplit(":", 1)[1])
         self.truth = Truth()
@@ -112,7 +112,7 @@ class Sender:
             "n_frames": n_frames,
             "frames_per_block": frames_per_block,
             "arrays": (
-                ArrayInfo("histogram", "<u4", (truth.n_channels, truth.n_bins), "counts"),
+                ArrayInfo("histogram", "<u4", (truth.n_channels, truth.n_bins), "counts", self.compression),
                 ArrayInfo("scalers", "<u4", (truth.n_channels, 9)),
             ),
             "acquisition": {"exposure_time": 0.001, "counting_time": 0.00099},

@@ -66,7 +66,7 @@ def test_write_ends_with_7_when_frames_were_lost(sender, write, path):
 
     code, out, error = writer.wait()
     assert code == 7
-    assert "4 of 8 frames, 4 lost in 1 ranges (0..3 on the way to this reader)" in out
+    assert "4 of 8 frames, 4 lost in 1 range (0..3 on the way to this reader)" in out
     assert str(path) in out
     assert error == ""
 
@@ -237,7 +237,9 @@ def test_without_h5py_the_way_to_get_it_is_told(command):
     )
 
     assert done.returncode == 2
-    assert done.stderr == "xspress3-receiver: h5py is missing: pip install 'xspress3-streamer[hdf5]'\n"
+    assert done.stderr == (
+        "xspress3-receiver: h5py is missing: pip install '.[hdf5]' in a clone of xspress3-streamer\n"
+    )
 
 
 def test_show_tells_counts_without_the_holes(sender, run, tmp_path, capsys):

@@ -157,17 +157,17 @@ def test_a_hole_too_long_to_be_written_costs_nothing(sender, run, tmp_path):
     def say():
         sender.start(None)
         sender.block(0)
-        sender.loss(4, 1_000_000_000)
-        sender.block(1_000_000_004)
-        sender.end(8, lost=1_000_000_000)
+        sender.loss(4, 10_000_000)
+        sender.block(10_000_004)
+        sender.end(8, lost=10_000_000)
 
     run(say, sink)
 
     with written(sink) as file:
-        assert file[DETECTOR]["data"].shape[0] == 1_000_000_008
-        np.testing.assert_array_equal(file[DETECTOR]["data"][-4:], sender.truth.histogram(1_000_000_004, 4))
-        assert np.isnan(file[DETECTOR]["timestamp"][500_000_000])
-    assert sink.finished[0][1].stat().st_size < 10_000_000  # of 2 TB
+        assert file[DETECTOR]["data"].shape[0] == 10_000_008
+        np.testing.assert_array_equal(file[DETECTOR]["data"][-4:], sender.truth.histogram(10_000_004, 4))
+        assert np.isnan(file[DETECTOR]["timestamp"][5_000_000])
+    assert sink.finished[0][1].stat().st_size < 10_000_000  # of 20 GB
 
 
 def test_a_session_without_frames_makes_a_readable_file(sender, run, tmp_path):
@@ -272,7 +272,7 @@ def test_a_superseded_session_is_marked_in_its_file(sender, run, tmp_path):
 
     with h5py.File(sink.finished[0][1]) as file:
         assert file["/entry/end_reason"].asstr()[()].startswith("superseded")
-        assert counts(file) == (8, 4, 0, 0)
+        assert counts(file) == (8, 4, 4, 0)
         assert file["/entry/complete"][()] == 0
 
 
@@ -445,3 +445,55 @@ def test_metadata_that_hdf5_does_not_like_are_stored_as_json(sender, run, tmp_pa
     assert report.is_complete
     with written(sink) as file:
         assert json.loads(file["/entry/metadata"].asstr()[()]) == metadata
+
+
+def test_a_file_can_be_read_before_its_first_frame_comes(sender, tmp_path):
+    sink = Hdf5Sink(tmp_path)
+    sink.begin(sender.start_message(8))
+    (path,) = tmp_path.glob("*.h5")
+
+    with h5py.File(path, "r", swmr=True) as file:
+        assert file[DETECTOR]["data"].shape[0] == 0
+
+    sink._file._file.close()
+
+
+def test_overwriting_spares_what_this_program_wrote_itself(sender, run, tmp_path):
+    sink = Hdf5Sink(tmp_path, ExistingFile.OVERWRITE, pattern="scan.h5")
+
+    def say():
+        session(sender, 4, (0, 4))()
+        sender.session_id += 1
+        session(sender, 4, (0, 4))()
+
+    run(say, sink, sessions=2)
+
+    assert [path.name for _, path in sink.finished] == ["scan.h5", "scan_1.h5"]
+
+
+def test_overwriting_spares_a_file_that_another_program_writes(sender, tmp_path):
+    sink = Hdf5Sink(tmp_path, pattern="scan.h5")
+    sink.begin(sender.start_message(8))
+    program = (
+        "import sys; from pathlib import Path;"
+        "from receivers.hdf5.session_file import create_file; from receivers.hdf5.naming import ExistingFile;"
+        "create_file(Path(sys.argv[1]), ExistingFile.OVERWRITE)"
+    )
+
+    command = [sys.executable, "-c", program, tmp_path / "scan.h5"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert "SinkError" in done.stderr
+    assert "it is being written, or its writer died" in done.stderr
+    assert (tmp_path / "scan.h5").exists()
+    sink._file._file.close()
+
+
+def test_the_second_part_of_a_session_does_not_overwrite_the_first(sender, tmp_path):
+    (tmp_path / "scan.h5").write_text("first part")
+    sink = Hdf5Sink(tmp_path, ExistingFile.OVERWRITE, pattern="scan.h5")
+
+    sink.begin(sender.start_message(8, is_repeat=True, next_frame=4))
+
+    assert (tmp_path / "scan.h5").read_text() == "first part"
+    sink._file._file.close()

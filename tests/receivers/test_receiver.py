@@ -91,11 +91,43 @@ def test_a_silent_sender_ends_the_session(sender, run, sink):
     def say():
         sender.start(8)
         sender.block(0)
+        sender.close()
 
     report = run(say, sink, silence_timeout=0.2).reports[0]
 
     assert report.outcome is Outcome.SILENT
+    assert (report.frames_received, report.frames_lost) == (4, 4)
     assert sink.calls[-1] == ("end", "silent")
+
+
+def test_a_sender_that_is_connected_and_silent_is_waited_for(sender, run, sink):
+    def say():
+        sender.start(4)
+        late = threading.Timer(0.5, session_end)
+        late.start()
+
+    def session_end():
+        sender.block(0)
+        sender.end(4)
+
+    report = run(say, sink, silence_timeout=0.1).reports[0]
+
+    assert report.outcome is Outcome.COMPLETE
+
+
+def test_a_second_start_of_the_same_number_begins_anew(sender, run, sink):
+    def say():
+        sender.start(8)
+        sender.block(0)
+        sender.sequence = 0
+        sender.start(4)
+        sender.block(0)
+        sender.end(4)
+
+    reports = run(say, sink, sessions=2).reports
+
+    assert [report.outcome for report in reports] == [Outcome.SUPERSEDED, Outcome.COMPLETE]
+    assert [report.frames_received for report in reports] == [4, 4]
 
 
 def test_a_sender_that_is_alive_elsewhere_has_ended_the_session(sender, run, sink):

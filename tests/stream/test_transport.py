@@ -165,3 +165,27 @@ def test_a_tracked_buffer_is_done_when_all_parts_of_its_message_are_sent(publish
 
     assert not all(was_done)
     eventually(lambda: all(tracker.done for tracker in trackers))
+
+
+def test_a_reader_that_joins_while_a_send_is_blocked_is_not_forgotten(publisher, subscriber, eventually):
+    wait_joined(publisher, eventually)
+    with pytest.raises(zmq.Again):
+        send_for_ever(publisher)
+    with Subscriber(publisher.endpoint):
+        eventually(lambda: gives_up_with(publisher, n_readers=2))
+
+        assert publisher.poll_joins() == 1
+
+
+def gives_up_with(publisher, n_readers):
+    """Whether so many readers are known after a send that could not go."""
+    with pytest.raises(zmq.Again):
+        publisher.send([b"x"], give_up=lambda: True)
+    return publisher.n_readers == n_readers
+
+
+def test_a_reader_knows_whether_its_sender_is_there(publisher, eventually):
+    with Subscriber(publisher.endpoint) as subscriber:
+        eventually(lambda: subscriber.is_connected)
+        publisher.close()
+        eventually(lambda: not subscriber.is_connected)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xspress3.model import Acquisition, TriggerMode
 from xspress3.streamer.acquire import plan_block
 from xspress3.streamer.session import choose_frames_per_block
-
-FRAME_BYTES = 4 * 4096 * 4
+from xspress3.testing import FakeDetector
 
 
 @pytest.mark.parametrize(
@@ -53,4 +55,21 @@ def test_blocks_follow_each_other_and_never_cross_a_chunk(steps, frames_per_bloc
     ],
 )
 def test_blocks_are_short_for_slow_frames_and_bounded_for_fast_ones(period, n_frames, frames):
-    assert choose_frames_per_block(period, FRAME_BYTES, 2 << 20, 0.05, n_frames) == frames
+    acquisition = Acquisition(exposure_time=period, frames_per_trigger=n_frames)
+
+    assert choose(acquisition) == frames
+
+
+def test_blocks_are_at_most_half_of_the_detectors_ring():
+    assert choose(Acquisition(exposure_time=0.0001, frames_per_trigger=1000), ring_frames=10) == 4
+
+
+def test_frames_with_triggers_of_their_own_travel_alone():
+    acquisition = Acquisition(exposure_time=0.0001, n_triggers=1000, trigger_mode=TriggerMode.SOFTWARE)
+
+    assert choose(acquisition) == 1
+
+
+def choose(acquisition, ring_frames=16384):
+    info = replace(FakeDetector(n_channels=4, n_bins=4096).info, ring_frames=ring_frames)
+    return choose_frames_per_block(acquisition, acquisition.exposure_time, info, 2 << 20, 0.05)

@@ -7,11 +7,10 @@ Exit codes are those of `xspress3.errors`: 2 a wrong value, 4 no library, 5 the 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from xspress3.cli import demo, info, serve
-from xspress3.errors import Xspress3Error
+from xspress3.terminal import run_program
 
 __all__ = ["main"]
 
@@ -30,10 +29,4 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` and give its exit code."""
     arguments = build_parser().parse_args(argv)
-    try:
-        return int(arguments.run(arguments))
-    except Xspress3Error as error:
-        print(f"xspress3: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
+    return run_program("xspress3", lambda: int(arguments.run(arguments)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,14 +20,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from xspress3.errors import Xspress3Error
-
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 __all__ = ["add_to", "run"]
 
 SHUTDOWN_TIMEOUT = 20.0
+TURN = 0.2
 
 
 def add_to(commands: Commands) -> None:
@@ -48,18 +48,59 @@ def run(arguments: argparse.Namespace) -> int:
     directory = Path(arguments.directory or tempfile.mkdtemp(prefix="xspress3-demo-"))
     frames = f"{arguments.frames} frames of {arguments.exposure} s"
     print(f"Simulated Xspress3: {arguments.channels} channels, {frames}")
+    try:
+        with _ends_on_sigterm():
+            path = _take(arguments, directory)
+            print(flush=True)
+            command = _python("receivers.cli", "show", path)
+            return subprocess.run(command, check=False).returncode  # noqa: S603  # our own program
+    except _ChildFailedError as error:
+        return error.exit_code  # it has said why by itself
+
+
+def _take(arguments: argparse.Namespace, directory: Path) -> str:
+    """Let one session be acquired, streamed and written; gives the path of its file."""
     with _process(_serve_command(arguments), stdout=subprocess.PIPE) as server:
         port = urlsplit(_next_event(server, "listening")["data"]).port
         print(f"streaming at tcp://127.0.0.1:{port}, writing to {directory}", flush=True)
         with _process(_write_command(directory, port), stdout=subprocess.PIPE) as writer:
-            written = json.loads(_output(writer))
-            _expect_success(writer)
+            _wait_any(server, writer)
+            written = _output(writer)
         _output(server)
-        _expect_success(server)
-    path = written["sessions"][0]["path"]
-    print(flush=True)
-    shown = subprocess.run(_python("receivers.cli", "show", path), check=False)  # noqa: S603  # our own program
-    return shown.returncode
+    path: str = json.loads(written)["sessions"][0]["path"]
+    return path
+
+
+class _ChildFailedError(Exception):
+    """A program of ours ended with an exit code."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code
+
+
+@contextmanager
+def _ends_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind as Ctrl-C does, so that the programs started here are ended too."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _wait_any(server: subprocess.Popen[str], writer: subprocess.Popen[str]) -> None:
+    """Wait until the writer has ended; when the server failed first, nothing will ever come."""
+    while writer.poll() is None:
+        try:
+            writer.wait(TURN)
+        except subprocess.TimeoutExpired:
+            if server.poll():
+                raise _ChildFailedError(server.returncode) from None
 
 
 def _python(module: str, *arguments: str) -> list[str]:
@@ -121,9 +162,7 @@ def _next_event(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(line)
         if told["event"] == event:
             return told
-    process.wait()
-    _expect_success(process)
-    raise Xspress3Error(f"{process.args!r} ended without telling {event!r}")
+    raise _ChildFailedError(process.wait() or 1)
 
 
 def _lines(process: subprocess.Popen[str]) -> IO[str]:
@@ -132,12 +171,8 @@ def _lines(process: subprocess.Popen[str]) -> IO[str]:
 
 
 def _output(process: subprocess.Popen[str]) -> str:
-    """All that a program still prints until it ends by itself."""
+    """All that a program still prints until it ends by itself, and ends well."""
     text = _lines(process).read()
-    process.wait()
+    if process.wait():
+        raise _ChildFailedError(process.returncode)
     return text
-
-
-def _expect_success(process: subprocess.Popen[str]) -> None:
-    if process.returncode:
-        raise Xspress3Error(f"{process.args!r} ended with exit code {process.returncode}")

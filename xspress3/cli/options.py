@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 
 from xspress3 import sim
 from xspress3.config import DATA_PORT, LOOPBACK, MONITOR_PORT, DetectorConfig, StreamerConfig
 from xspress3.errors import ConfigurationError
 
-__all__ = ["add_detector", "add_stream", "detector_config", "streamer_config"]
+__all__ = ["add_detector", "add_stream", "count", "detector_config", "seconds", "streamer_config"]
 
 SIMULATOR = "sim"
+
+
+def count(text: str) -> int:
+    """A whole number, 0 or more, from the command line."""
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{value}, allowed is 0 and more")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A time in s, 0 or more, from the command line."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{value} s, allowed is 0 s and more")
+    return value
 
 
 def add_detector(parser: argparse.ArgumentParser) -> None:

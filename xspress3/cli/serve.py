@@ -6,21 +6,28 @@ import argparse
 import itertools
 import json
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from xspress3.cli.options import add_detector, add_stream, detector_config, streamer_config
+from xspress3.cli.options import add_detector, add_stream, count, detector_config, seconds, streamer_config
 from xspress3.detector import Xspress3Detector
-from xspress3.model import Acquisition, TriggerMode
+from xspress3.errors import AcquisitionTimeoutError, ConfigurationError
+from xspress3.model import Acquisition, Timing, TriggerMode
 from xspress3.streamer import Session, State, Streamer
+from xspress3.terminal import say
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 __all__ = ["add_to", "run"]
 
-Tell = Callable[..., None]
+TURN = 0.2
+"""Seconds within which a signal is obeyed."""
+END_TIMEOUT = 3600.0
+"""Seconds that readers may take for what is still on its way when the last frame was taken."""
+TRIGGERED_STATES = (State.ARMED, State.STREAMING)
 
 
 def add_to(commands: Commands) -> None:
@@ -36,66 +43,53 @@ def add_to(commands: Commands) -> None:
 def add_acquisition(parser: argparse.ArgumentParser) -> None:
     """Options that say what to take."""
     group = parser.add_argument_group("acquisition")
-    group.add_argument(
-        "--exposure", type=float, default=0.1, metavar="S", help="frame period (default: %(default)s)"
-    )
-    group.add_argument(
-        "--latency", type=float, default=0.0, metavar="S", help="pause in it (default: %(default)s)"
-    )
-    group.add_argument(
-        "--frames", type=int, default=100, metavar="N", help="frames a session (default: %(default)s)"
-    )
-    group.add_argument(
-        "--sessions",
-        type=int,
-        default=1,
-        metavar="N",
-        help="sessions to take, 0 for no end (default: %(default)s)",
-    )
-    group.add_argument(
-        "--trigger-period",
-        type=float,
-        metavar="S",
-        help="give a software trigger for each frame, so far apart (default: internal timing)",
-    )
-    group.add_argument(
-        "--wait-readers", type=int, default=0, metavar="N", help="readers that must have joined first"
-    )
-    group.add_argument(
-        "--join-timeout",
-        type=float,
-        default=60.0,
-        metavar="S",
-        help="how long to wait (default: %(default)s)",
-    )
+
+    def add(name: str, kind: Callable[[str], Any], default: Any, metavar: str, text: str) -> None:
+        shown = "" if default is None else " (default: %(default)s)"
+        group.add_argument(name, type=kind, default=default, metavar=metavar, help=text + shown)
+
+    add("--exposure", float, 0.1, "S", "frame period: counting time and the pause after it")
+    add("--latency", float, 0.0, "S", "pause wanted in it")
+    add("--frames", int, 100, "N", "frames of a session")
+    add("--sessions", count, 1, "N", "sessions to take, 0 for no end")
+    add("--trigger-period", seconds, None, "S", "give a software trigger for each frame, so far apart")
+    add("--wait-readers", count, 0, "N", "readers that must have joined first")
+    add("--join-timeout", seconds, 60.0, "S", "how long to wait for them")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Stream sessions until they are all taken, or somebody stops."""
     acquisition = _acquisition(arguments)
     tell = _tell_json if arguments.json else _tell_text
-    with (
-        _stop_signals() as stopped,
-        Xspress3Detector.open(detector_config(arguments)) as detector,
-        Streamer(detector, streamer_config(arguments)) as streamer,
-    ):
-        tell("listening", data=streamer.data_endpoint, monitor=streamer.monitor_endpoint)
-        numbers = range(arguments.sessions) if arguments.sessions else itertools.count()
-        for _ in numbers:
-            if not _wait_readers(streamer, arguments, stopped):
-                break
-            session = streamer.arm(acquisition)
-            tell(
-                "session",
-                session_id=session.session_id,
-                n_frames=acquisition.n_frames,
-                **vars(session.timing),
-            )
-            _follow(streamer, session, arguments.trigger_period, stopped)
-            tell("end", session_id=session.session_id, **vars(session.wait(arguments.join_timeout)))
-            if stopped:
-                break
+    with _stop_signals() as stopped, Xspress3Detector.open(detector_config(arguments)) as detector:
+        timing = detector.timing(acquisition)
+        _check_trigger_period(arguments.trigger_period, timing)
+        with Streamer(detector, streamer_config(arguments)) as streamer:
+            tell("listening", data=streamer.data_endpoint, monitor=streamer.monitor_endpoint)
+            numbers = range(arguments.sessions) if arguments.sessions else itertools.count()
+            for _ in numbers:
+                if not _wait_readers(streamer, arguments, stopped):
+                    break
+                session = streamer.arm(acquisition)
+                tell("session", **_describe(session))
+                _follow(streamer, session, arguments.trigger_period, stopped)
+                counts = session.wait(END_TIMEOUT)
+                tell(
+                    "end", session_id=session.session_id, **vars(counts), readers=streamer.status().n_readers
+                )
+                if stopped:
+                    break
     return 128 + stopped[0] if stopped else 0
+
+
+def _describe(session: Session) -> dict[str, Any]:
+    """What a session takes, in seconds as people think of it."""
+    return {
+        "session_id": session.session_id,
+        "n_frames": session.acquisition.n_frames,
+        "period": session.timing.period,
+        "counting_time": session.timing.counting_time,
+    }
 
 
 def _acquisition(arguments: argparse.Namespace) -> Acquisition:
@@ -109,15 +103,26 @@ def _acquisition(arguments: argparse.Namespace) -> Acquisition:
     )
 
 
+def _check_trigger_period(trigger_period: float | None, timing: Timing) -> None:
+    """Refuse triggers that come while the frame of the one before still counts: they would be lost."""
+    if trigger_period is not None and trigger_period < timing.period:
+        raise ConfigurationError(
+            f"trigger_period: {trigger_period} s, allowed is the frame period, {timing.period} s, and more"
+        )
+
+
 @contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """A list that Ctrl-C and SIGTERM put their number into; the first one that is asked is obeyed."""
+    """A list that Ctrl-C and SIGTERM put their number into; the second one acts as it always does."""
     seen: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def note(number: int, _frame: object) -> None:
         seen.append(number)
+        signal.signal(number, before[signal.Signals(number)])
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, note)
     try:
         yield seen
     finally:
@@ -127,31 +132,37 @@ def _stop_signals() -> Iterator[list[int]]:
 
 def _wait_readers(streamer: Streamer, arguments: argparse.Namespace, stopped: list[int]) -> bool:
     """Whether the readers wanted are there; `False` when somebody stopped meanwhile."""
-    waited = 0.0
+    deadline = time.monotonic() + arguments.join_timeout
     while not stopped:
-        if streamer.has_readers(arguments.wait_readers, timeout=0.2):
+        if streamer.has_readers(arguments.wait_readers, timeout=TURN):
             return True
-        waited += 0.2
-        if waited >= arguments.join_timeout:
-            streamer.wait_readers(arguments.wait_readers, timeout=0)
+        if time.monotonic() >= deadline:
+            raise AcquisitionTimeoutError(
+                f"{streamer.status().n_readers} of {arguments.wait_readers} readers have joined "
+                f"{streamer.data_endpoint} within {arguments.join_timeout} s"
+            )
     return False
 
 
 def _follow(streamer: Streamer, session: Session, trigger_period: float | None, stopped: list[int]) -> None:
     """Give triggers when there are to be any, and wait for the end of the session."""
     triggers_left = 0 if trigger_period is None else session.acquisition.n_triggers
-    while not session.done.wait(trigger_period if triggers_left else 0.2):
+    next_trigger = time.monotonic()
+    while not session.done.wait(
+        min(TURN, max(next_trigger - time.monotonic(), 0)) if triggers_left else TURN
+    ):
         if stopped:
             streamer.stop()
             return
-        if triggers_left and streamer.state in (State.ARMED, State.STREAMING):
+        if triggers_left and time.monotonic() >= next_trigger and streamer.state in TRIGGERED_STATES:
             streamer.trigger()
             triggers_left -= 1
+            next_trigger += trigger_period or 0.0
 
 
 def _tell_json(event: str, **values: Any) -> None:
-    print(json.dumps({"event": event, **values}), flush=True)
+    say(json.dumps({"event": event, **values}))
 
 
 def _tell_text(event: str, **values: Any) -> None:
-    print(f"{event}: " + ", ".join(f"{name} {value}" for name, value in values.items()), flush=True)
+    say(f"{event}: " + ", ".join(f"{name} {value}" for name, value in values.items()))

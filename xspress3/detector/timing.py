@@ -105,6 +105,13 @@ def itfg_words(acquisition: Acquisition, clock_period: float) -> ItfgWords:
         When the counting time is too short, or longer than a register of 32 bits can hold.
     """
     gap = _gap_for(acquisition.latency_time, clock_period)
+    longest_gap = GapMode.GAP_1US.ticks * clock_period
+    is_internal = acquisition.trigger_mode is TriggerMode.INTERNAL
+    if is_internal and acquisition.latency_time > longest_gap + clock_period / 2:
+        raise ConfigurationError(
+            f"latency_time: {acquisition.latency_time} s with trigger mode internal, allowed is up to "
+            f"{longest_gap:.3g} s, the longest pause that the hardware makes by itself"
+        )
     pause_ticks = max(acquisition.latency_time / clock_period, gap.ticks)
     ticks = round(acquisition.exposure_time / clock_period - pause_ticks)
     if not MIN_COLLECTION_TICKS <= ticks <= MAX_COLLECTION_TICKS:

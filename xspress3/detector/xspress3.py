@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
@@ -40,6 +41,9 @@ from xspress3.sdk.constants import (
 __all__ = ["DeadTimeModel", "Xspress3Detector"]
 
 logger = logging.getLogger(__name__)
+
+_FLUSH_TIME = 1.0
+_FLUSH_POLL = 0.01
 
 _CLOCK_SOURCE = {
     Generation.XSPRESS3: ClockSource.XTAL,
@@ -329,9 +333,15 @@ class Xspress3Detector:
         self._sdk.histogram_circ_ack(first_frame, n_frames, self.info.n_channels)
 
     def stop(self) -> None:
-        """End the run; frames that are complete can still be read."""
+        """End the run; frames that are complete can still be read.
+
+        Waits until the library's receive threads have nothing left to put into the ring, at most 1 s.
+        """
         self._sdk.histogram_stop()
         self._armed = None
+        deadline = time.monotonic() + _FLUSH_TIME
+        while self._sdk.histogram_is_any_busy() and time.monotonic() < deadline:
+            time.sleep(_FLUSH_POLL)  # the library has nothing to wait on
 
     def close(self) -> None:
         """Stop, and let the hardware go; a second call does nothing."""

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Union
 
 import numpy as np
@@ -72,9 +73,8 @@ def _encode_start(start: SessionStart) -> tuple[str, Header, list[Buffer]]:
         "frames_per_block": start.frames_per_block,
         "next_frame": start.next_frame,
         "is_repeat": start.is_repeat,
-        "arrays": [
-            {"name": a.name, "dtype": a.dtype, "shape": list(a.shape), "units": a.units} for a in start.arrays
-        ],
+        "start_time_ns": start.start_time_ns,
+        "arrays": [{**asdict(array), "shape": list(array.shape)} for array in start.arrays],
         "acquisition": dict(start.acquisition),
         "detector": dict(start.detector),
         "metadata": dict(start.metadata),
@@ -165,7 +165,9 @@ def _text(header: Mapping[str, Any], key: str, default: str | None = None) -> st
 
 
 def _integer(header: Mapping[str, Any], key: str, low: int = 0, high: int = _MAX_COUNT) -> int:
-    value = header.get(key)
+    if key not in header:
+        raise ProtocolError(f"{key} is missing, expected an integer in {low}..{high}")
+    value = header[key]
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise ProtocolError(f"{key}: {str(value)[:64]}, expected an integer in {low}..{high}")
     return value
@@ -236,7 +238,8 @@ def _decode_start(header: Header, _parts: Sequence[Buffer]) -> SessionStart:
     for item in _array_descriptions(header):
         dtype = _dtype(item)
         shape = _shape(item, dtype.itemsize)
-        arrays.append(ArrayInfo(_text(item, "name"), dtype.str, shape, _text(item, "units", "")))
+        units, compression = _text(item, "units", ""), _text(item, "compression", "none")
+        arrays.append(ArrayInfo(_text(item, "name"), dtype.str, shape, units, compression))
     return SessionStart(
         envelope=_session_envelope(header),
         n_frames=_optional_integer(header, "n_frames"),
@@ -245,8 +248,9 @@ def _decode_start(header: Header, _parts: Sequence[Buffer]) -> SessionStart:
         acquisition=_object(header, "acquisition"),
         detector=_object(header, "detector"),
         metadata=_object(header, "metadata"),
-        next_frame=_integer(header, "next_frame"),
+        next_frame=_optional_integer(header, "next_frame") or 0,
         is_repeat=header.get("is_repeat") is True,
+        start_time_ns=_optional_integer(header, "start_time_ns") or 0,
     )
 
 

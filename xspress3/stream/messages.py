@@ -60,7 +60,7 @@ class Envelope:
     sequence
         Number of this message in its session, or of the next one, see the module.
     time_ns
-        Unix time at the sender, in ns.
+        Unix time at the sender, in ns; of a block the one at which its frames were read.
     """
 
     stream_id: str
@@ -71,12 +71,16 @@ class Envelope:
 
 @dataclass(frozen=True)
 class ArrayInfo:
-    """One array that every block of a session carries; `shape` is that of one frame."""
+    """One array that every block of a session carries; `shape` is that of one frame.
+
+    `compression` is how the sender means to send it; each block says how it did.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
     units: str = ""
+    compression: str = "none"
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class SessionStart:
         Frames of a full block; blocks begin at multiples of it unless one before was cut short.
     next_frame
         First frame that this reader may expect: 0, or more in a start that is repeated.
+    start_time_ns
+        Unix time in ns at which the session began, also in a start that is repeated.
     acquisition, detector, metadata
         Plain values: what was asked for and will be done, what the detector is, what the user said.
     """
@@ -104,6 +110,7 @@ class SessionStart:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     next_frame: int = 0
     is_repeat: bool = False
+    start_time_ns: int = 0
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,12 @@ import zmq
 
 from xspress3.errors import ConfigurationError
 
-__all__ = ["Publisher", "bind"]
+__all__ = ["Publisher", "bind", "keep_alive"]
 
 SUBSCRIBE_ALL = b"\x01"
 UNSUBSCRIBE_ALL = b"\x00"
 RETRY_MS = 100
 """How often a blocked send looks whether it shall give up."""
-HEARTBEAT_MS = 1000
-DEAD_AFTER_MS = 5000
-"""A reader whose process stands still for so long is dropped: it must not stop the others."""
 MAX_REQUEST_BYTES = 4096
 
 Buffer = Union[bytes, bytearray, memoryview]
@@ -39,6 +36,18 @@ def bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
             "of this machine and a port that is free (0 takes any)"
         ) from None
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+
+def keep_alive(socket: zmq.Socket[bytes]) -> None:
+    """Let the system find out about hosts that died, within 25 s.
+
+    Not by heartbeats of zmq: their answers queue behind the data, so a reader that is merely slow would
+    be dropped, and libzmq 4.3.5 was seen to abort the process when that happened on its side.
+    """
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 10)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 5)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 3)
 
 
 class Publisher:
@@ -69,9 +78,9 @@ class Publisher:
         self._socket.setsockopt(zmq.SNDTIMEO, RETRY_MS)
         self._socket.setsockopt(zmq.LINGER, int(linger * 1000))
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
-        self._socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, DEAD_AFTER_MS)
+        keep_alive(self._socket)
         self.n_readers = 0
+        self._n_joined = 0
         try:
             self.endpoint = bind(self._socket, endpoint)
         except ConfigurationError:
@@ -80,15 +89,19 @@ class Publisher:
 
     def poll_joins(self) -> int:
         """Number of readers that joined since the last call; whatever else they sent is passed over."""
-        joined = 0
+        self._look_at_joins()
+        n_joined, self._n_joined = self._n_joined, 0
+        return n_joined
+
+    def _look_at_joins(self) -> None:
         while True:
             try:
                 said = self._socket.recv(zmq.NOBLOCK)
             except zmq.Again:
-                return joined
+                return
             if said == SUBSCRIBE_ALL:
                 self.n_readers += 1
-                joined += 1
+                self._n_joined += 1
             elif said == UNSUBSCRIBE_ALL:
                 self.n_readers = max(self.n_readers - 1, 0)
 
@@ -116,7 +129,7 @@ class Publisher:
                 self._socket.send_multipart(frames, copy=False)
                 return zmq.MessageTracker(*frames) if track else None
             except zmq.Again:
-                self.poll_joins()
+                self._look_at_joins()
                 if give_up():
                     raise
 

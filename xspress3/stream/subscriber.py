@@ -5,11 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 
 import zmq
+from zmq.utils.monitor import recv_monitor_message
 
 from xspress3.errors import ConfigurationError, StreamTimeoutError
 from xspress3.stream.codec import MAX_ARRAY_BYTES, decode
 from xspress3.stream.messages import Message
-from xspress3.stream.publisher import DEAD_AFTER_MS, HEARTBEAT_MS
+from xspress3.stream.publisher import keep_alive
 
 __all__ = ["Subscriber"]
 
@@ -35,9 +36,10 @@ class Subscriber:
         self._socket = self._context.socket(zmq.SUB)
         self._socket.setsockopt(zmq.RCVHWM, queue_messages)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ARRAY_BYTES)
-        self._socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-        self._socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, DEAD_AFTER_MS)
         self._socket.setsockopt(zmq.LINGER, 0)
+        keep_alive(self._socket)
+        self._events = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
+        self._is_connected = False
         self._waiting: Message | None = None
         try:
             self._socket.connect(endpoint)
@@ -77,8 +79,19 @@ class Subscriber:
         frames = self._socket.recv_multipart(copy=False)
         return decode([frame.buffer for frame in frames])
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the sender is connected; a sender that waits for another reader is, and is silent."""
+        while self._events.poll(0):
+            event = recv_monitor_message(self._events)["event"]
+            self._is_connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        return self._is_connected
+
     def close(self) -> None:
         """Close the socket; a second call does nothing."""
+        if not self._socket.closed:
+            self._socket.disable_monitor()
+            self._events.close()
         self._socket.close()
         self._context.term()
 

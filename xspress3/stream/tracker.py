@@ -89,6 +89,10 @@ class SessionTracker:
         self.end = message
         return Fed(self._advance(message.acquired + message.lost, ON_THE_WAY))
 
+    def give_up(self, n_frames: int, reason: str) -> tuple[Gap, ...]:
+        """Count all frames up to `n_frames` that did not come as lost."""
+        return self._advance(n_frames, reason)
+
     def _feed_block(self, block: Block) -> Fed:
         if self._is_repeated(block):
             self.duplicates += block.n_frames

@@ -11,6 +11,7 @@ from typing import Union
 import numpy as np
 import numpy.typing as npt
 
+from xspress3.config import StreamerConfig
 from xspress3.detector import Detector
 from xspress3.errors import AcquisitionError, AcquisitionTimeoutError, CircularBufferOverrunError
 from xspress3.model import SCALER_NAMES, TriggerMode
@@ -26,7 +27,6 @@ logger = logging.getLogger(__name__)
 Item = Union[Begin, Frames, Lost, Finish]
 
 OVERWRITTEN = "overwritten in the detector's ring before it was read"
-CUT_OFF = "cut off by the stop"
 _POLL_SHORTEST = 0.0002
 _POLL_LONGEST = 0.01
 _SLOT_WAIT = 0.1
@@ -58,11 +58,8 @@ class AcquireLoop:
         Where blocks go, in order.
     latest
         Is shown the newest frame now and then.
-    block_time
-        Seconds that a frame may wait for others to fill its block.
-    stall_timeout
-        Seconds, beside the time of two frames, after which an internally timed run that gives no
-        frame has failed.
+    config
+        How long frames may wait, for others, from the detector, and for readers once all shall end.
     """
 
     def __init__(
@@ -70,15 +67,12 @@ class AcquireLoop:
         detector: Detector,
         out: queue.SimpleQueue[Item],
         latest: LatestFrame,
-        *,
-        block_time: float,
-        stall_timeout: float = 10.0,
+        config: StreamerConfig,
     ) -> None:
         self._detector = detector
         self._out = out
         self._latest = latest
-        self._block_time = block_time
-        self._stall_timeout = stall_timeout
+        self._config = config
         self._sessions: queue.SimpleQueue[Session | None] = queue.SimpleQueue()
 
     def begin(self, session: Session) -> None:
@@ -126,7 +120,7 @@ class _Run:
         self._detector = loop._detector
         self._out = loop._out
         self._latest = loop._latest
-        self._block_time = loop._block_time
+        self._config = loop._config
         self._session = session
         self._stop = stop
         self._next_frame = 0
@@ -137,9 +131,10 @@ class _Run:
         self._waiting_since: float | None = None
         self._full_ticks: int | None = None
         self._margin = 0
+        self._closing_since: float | None = None
         self._poll = min(max(session.timing.period / 4, _POLL_SHORTEST), _POLL_LONGEST)
         self._stall_after = (
-            loop._stall_timeout + 2 * session.timing.period
+            self._config.stall_timeout + 2 * session.timing.period
             if session.acquisition.trigger_mode is TriggerMode.INTERNAL
             else None
         )
@@ -174,15 +169,21 @@ class _Run:
         if complete > self._complete:
             self._complete, self._newest_at = complete, now
             self._waiting_since = self._waiting_since or now
-        elif self._stall_after is not None and now - self._newest_at > self._stall_after:
+        elif self._is_stalled(complete, now):
             raise AcquisitionTimeoutError(f"no frame for {self._stall_after:.1f} s after {complete} frames")
+
+    def _is_stalled(self, complete: int, now: float) -> bool:
+        """Whether frames should come and do not; once all are there, only readers are waited for."""
+        if self._stall_after is None or self._is_stopped or complete >= self._n_frames:
+            return False
+        return now - self._newest_at > self._stall_after
 
     def _is_due(self) -> bool:
         """Whether frames that do not fill a block shall go nevertheless."""
         if self._is_stopped or self._complete == self._n_frames:
             return True
         waiting_since = self._waiting_since
-        return waiting_since is not None and time.monotonic() - waiting_since > self._block_time
+        return waiting_since is not None and time.monotonic() - waiting_since > self._config.block_time
 
     def _read(self, n_frames: int) -> None:
         slot = self._take_slot()
@@ -204,19 +205,26 @@ class _Run:
     def _take_slot(self) -> Slot | None:
         """A free slot; `None` when the wire took none in time, to look at the detector again."""
         slot = self._session.ring.take(_SLOT_WAIT)
-        if slot is None and (self._stop.is_set() or self._session.done.is_set()):
+        if slot is None and (self._is_out_of_patience() or self._session.done.is_set()):
             raise AcquisitionError(
                 f"closed while frames {self._next_frame}..{self._complete - 1} waited for a reader"
             )
         return slot
 
+    def _is_out_of_patience(self) -> bool:
+        """Whether we are closing, and readers have had their time to take what is left."""
+        if not self._stop.is_set():
+            return False
+        self._closing_since = self._closing_since or time.monotonic()
+        return time.monotonic() - self._closing_since > self._config.linger
+
     def _hand_over(self, slot: Slot) -> None:
         n_frames = slot.n_frames
-        if self._full_ticks is None:
-            self._full_ticks = int(slot.scalers[0, :, _TOTAL_TICKS].min())
         is_timed = not self._session.acquisition.trigger_mode.is_gated
         if self._is_stopped and is_timed and self._is_cut_off(slot.scalers[n_frames - 1]):
             slot.n_frames -= 1
+        elif self._full_ticks is None:
+            self._full_ticks = int(slot.scalers[0, :, _TOTAL_TICKS].min())
         self._latest.offer(self._session, slot)
         kept = slot.n_frames
         self._session.acquired += kept
@@ -232,9 +240,9 @@ class _Run:
         self._waiting_since = time.monotonic() if self._complete > self._next_frame else None
 
     def _is_cut_off(self, scalers: npt.NDArray[np.uint32]) -> bool:
-        """Whether the last frame before a stop is shorter than the first one of the session was."""
-        assert self._full_ticks is not None  # set with the first frame
-        return int(scalers[:, _TOTAL_TICKS].min()) < self._full_ticks - _TICK_TOLERANCE
+        """Whether the last frame before a stop is shorter than the first one, or than it should be."""
+        full = self._session.timing.collection_ticks if self._full_ticks is None else self._full_ticks
+        return int(scalers[:, _TOTAL_TICKS].min()) < full - _TICK_TOLERANCE
 
     def _lose(self, n_overwritten: int) -> None:
         """Leave out what was overwritten.

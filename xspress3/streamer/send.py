@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -9,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 
 import numpy as np
 import zmq
@@ -26,7 +28,6 @@ from xspress3.stream import (
     Message,
     Publisher,
     SessionEnd,
-    SessionStart,
     Slot,
     encode,
 )
@@ -43,6 +44,7 @@ _WAIT = 0.02
 _WAIT_IN_FLIGHT = 0.0005
 """The same while slots wait to be given back."""
 _ALIVE_INTERVAL = 1.0
+_LONG_WAIT = 1.0
 
 
 class SendLoop:
@@ -73,6 +75,7 @@ class SendLoop:
         self._next_frame = 0
         self._sent_at = 0.0
         self._stopping_since: float | None = None
+        self._last: tuple[Session | None, zmq.MessageTracker | None] = (None, None)
         self._in_flight: deque[tuple[zmq.MessageTracker, FrameRing, Slot]] = deque()
         self.joined = threading.Condition()  # guards n_readers
         self.n_readers = 0
@@ -101,19 +104,21 @@ class SendLoop:
         self._endpoint.set_result(publisher.endpoint)
         try:
             self._serve(publisher, stop)
+            self._wait_delivered()
         finally:
             publisher.close()
 
     def _serve(self, publisher: Publisher, stop: threading.Event) -> None:
         while True:
-            self._greet(publisher, stop)
+            with contextlib.suppress(zmq.Again):  # given up while closing; what is queued is handled below
+                self._greet(publisher, stop)
             self._reclaim()
             try:
                 item = self._items.get(timeout=_WAIT_IN_FLIGHT if self._in_flight else _WAIT)
             except queue.Empty:
                 if stop.is_set():
                     return
-                self._keep_alive(publisher, stop)
+                self._keep_alive(publisher)
                 continue
             self._handle(item, publisher, stop)
 
@@ -121,28 +126,33 @@ class SendLoop:
         """Answer readers that joined: the start again while a session is on, else a sign of life."""
         n_joined = publisher.poll_joins()
         if n_joined and self._session is not None:
-            start = self._start_message(self._session, is_repeat=True)
+            start = self._session.start_message(self._envelope(), self._next_frame, is_repeat=True)
             self._send(start, publisher, stop, is_numbered=False)
         elif n_joined:
-            self._say_alive(publisher, stop)
+            self._say_alive(publisher)
         if publisher.n_readers != self.n_readers:
+            if publisher.n_readers < self.n_readers and self._session is not None:
+                logger.warning("a reader left in session %d", self._session.session_id)
             with self.joined:
                 self.n_readers = publisher.n_readers
                 self.joined.notify_all()
 
-    def _keep_alive(self, publisher: Publisher, stop: threading.Event) -> None:
+    def _keep_alive(self, publisher: Publisher) -> None:
         if time.monotonic() - self._sent_at >= _ALIVE_INTERVAL:
-            self._say_alive(publisher, stop)
+            self._say_alive(publisher)
 
-    def _say_alive(self, publisher: Publisher, stop: threading.Event) -> None:
-        self._send(Alive(self._envelope(), self._state()), publisher, stop, is_numbered=False)
+    def _say_alive(self, publisher: Publisher) -> None:
+        """Give a sign of life; nobody waits for a reader that has other things to read."""
+        with contextlib.suppress(zmq.Again):
+            publisher.send(encode(Alive(self._envelope(), self._state())), give_up=lambda: True)
+        self._sent_at = time.monotonic()
 
     def _handle(self, item: Item, publisher: Publisher, stop: threading.Event) -> None:
         session = item.session
         try:
             if isinstance(item, Begin):
                 self._session, self._sequence, self._next_frame = session, 0, 0
-                self._send(self._start_message(session, is_repeat=False), publisher, stop)
+                self._send(session.start_message(self._envelope()), publisher, stop)
             elif isinstance(item, Frames):
                 self._send_frames(session, item.slot, publisher, stop)
             elif isinstance(item, Lost):
@@ -182,7 +192,7 @@ class SendLoop:
         else:
             payload = histogram.reshape(-1).view(np.uint8).data
         return Block(
-            self._envelope(),
+            replace(self._envelope(), time_ns=slot.time_ns),
             slot.first_frame,
             slot.n_frames,
             (
@@ -201,20 +211,22 @@ class SendLoop:
         counts = session.counts
         text = "" if session.error is None else f"{type(session.error).__name__}: {session.error}"[:1000]
         end = SessionEnd(self._envelope(), reason, counts.acquired, counts.streamed, counts.lost, text)
-        self._send(end, publisher, stop)
+        self._last = (session, self._send(end, publisher, stop, track=True))
 
-    def _start_message(self, session: Session, *, is_repeat: bool) -> SessionStart:
-        return SessionStart(
-            envelope=self._envelope(),
-            n_frames=session.acquisition.n_frames,
-            frames_per_block=session.ring.frames_per_slot,
-            arrays=session.arrays,
-            acquisition=session.describe_acquisition(),
-            detector=session.describe_detector(),
-            metadata=session.metadata,
-            next_frame=self._next_frame,
-            is_repeat=is_repeat,
-        )
+    def _wait_delivered(self) -> None:
+        """Wait until readers have taken the end of the last session, at most as long as they may linger."""
+        session, tracker = self._last
+        if session is None or tracker is None:
+            return
+        try:
+            tracker.wait(self._config.linger)
+        except zmq.NotDone:
+            session.fail(
+                StreamError(
+                    f"a reader has not taken the end of session {session.session_id} "
+                    f"within {self._config.linger} s of closing"
+                )
+            )
 
     def _envelope(self) -> Envelope:
         session_id = None if self._session is None else self._session.session_id
@@ -230,7 +242,11 @@ class SendLoop:
         is_numbered: bool = True,
     ) -> zmq.MessageTracker | None:
         """Send, waiting for slow readers; once `stop` is set, for as long as they may linger."""
+        began = time.monotonic()
         tracker = publisher.send(encode(message), track=track, give_up=lambda: self._gives_up(stop))
+        waited = time.monotonic() - began
+        if waited > _LONG_WAIT:
+            logger.warning("a slow reader held up the stream for %.1f s", waited)
         self._sequence += is_numbered
         self._sent_at = time.monotonic()
         return tracker

@@ -9,11 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xspress3.errors import AcquisitionTimeoutError
-from xspress3.model import N_SCALERS, SCALER_NAMES, SCALER_UNITS, Acquisition, DetectorInfo, Timing
-from xspress3.stream import ArrayInfo, FrameRing, Slot
+from xspress3.model import (
+    N_SCALERS,
+    SCALER_NAMES,
+    SCALER_UNITS,
+    Acquisition,
+    DetectorInfo,
+    Timing,
+    TriggerMode,
+)
+from xspress3.stream import ArrayInfo, Envelope, FrameRing, SessionStart, Slot
 from xspress3.stream.messages import EndReason
 
-__all__ = ["Begin", "Counts", "Finish", "Frames", "Lost", "Session", "SessionIds", "choose_frames_per_block"]
+__all__ = ["Begin", "Counts", "Finish", "Frames", "Lost", "Session", "choose_frames_per_block"]
 
 MAX_FRAMES_PER_BLOCK = 64
 
@@ -42,10 +50,13 @@ class Session:
     windows: list[list[tuple[int, int]]]
     metadata: Mapping[str, Any]
     ring: FrameRing
+    compression: str
+    start_time_ns: int = field(default_factory=time.time_ns)
     acquired: int = 0
     streamed: int = 0
     lost: int = 0
     error: Exception | None = None
+    is_error_raised: bool = False
     stop_requested: threading.Event = field(default_factory=threading.Event)
     read_out: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
@@ -60,7 +71,7 @@ class Session:
         """What each block carries."""
         info = self.info
         return (
-            ArrayInfo("histogram", "<u4", (info.n_channels, info.n_bins), "counts"),
+            ArrayInfo("histogram", "<u4", (info.n_channels, info.n_bins), "counts", self.compression),
             ArrayInfo("scalers", "<u4", (info.n_channels, N_SCALERS)),
         )
 
@@ -85,6 +96,21 @@ class Session:
         scalers = {"names": list(SCALER_NAMES), "units": list(SCALER_UNITS)}
         return {**self.info.as_dict(), "windows": self.windows, "scalers": scalers}
 
+    def start_message(self, envelope: Envelope, next_frame: int = 0, is_repeat: bool = False) -> SessionStart:
+        """What readers are told before the first frame, or when they join."""
+        return SessionStart(
+            envelope=envelope,
+            n_frames=self.acquisition.n_frames,
+            frames_per_block=self.ring.frames_per_slot,
+            arrays=self.arrays,
+            acquisition=self.describe_acquisition(),
+            detector=self.describe_detector(),
+            metadata=self.metadata,
+            next_frame=next_frame,
+            is_repeat=is_repeat,
+            start_time_ns=self.start_time_ns,
+        )
+
     def fail(self, error: Exception) -> None:
         """Remember why it failed; the first reason counts."""
         if self.error is None:
@@ -105,33 +131,31 @@ class Session:
                 f"session {self.session_id} is not over after {timeout} s: {self.counts} "
                 f"of {self.acquisition.n_frames or 'endless'} frames"
             )
-        if self.error is not None:
-            raise self.error
+        self.raise_error()
         return self.counts
 
-
-class SessionIds:
-    """Numbers for sessions: Unix seconds, but always more than the one before."""
-
-    def __init__(self) -> None:
-        self._last = 0
-
-    def next(self) -> int:
-        """A new number."""
-        self._last = max(self._last + 1, int(time.time()))
-        return self._last
+    def raise_error(self) -> None:
+        """Raise what the session died of; whoever asks first is told."""
+        if self.error is not None:
+            self.is_error_raised = True
+            raise self.error
 
 
 def choose_frames_per_block(
-    period: float, frame_bytes: int, block_bytes: int, block_time: float, n_frames: int | None
+    acquisition: Acquisition, period: float, info: DetectorInfo, block_bytes: int, block_time: float
 ) -> int:
     """Frames that a full block has: a power of two, 1 for slow frames, up to 64 for fast ones.
 
     Limited so that a block is full within `block_time` s, has at most `block_bytes` bytes, and is
-    not larger than the session.
+    not larger than the session or half of the detector's ring. Frames that wait for software
+    triggers of their own come when they like, so each is a block.
     """
-    most = MAX_FRAMES_PER_BLOCK if n_frames is None else min(MAX_FRAMES_PER_BLOCK, n_frames)
-    limit = min(most, block_bytes // frame_bytes, int(block_time / period))
+    if acquisition.trigger_mode is TriggerMode.SOFTWARE and acquisition.is_trigger_per_frame:
+        return 1
+    frame_bytes = info.n_channels * info.n_bins * 4
+    in_time, in_size, in_ring = int(block_time / period), block_bytes // frame_bytes, info.ring_frames // 2
+    in_session = acquisition.n_frames or MAX_FRAMES_PER_BLOCK
+    limit = min(MAX_FRAMES_PER_BLOCK, in_time, in_size, in_ring, in_session)
     return 1 << (max(limit, 1).bit_length() - 1)
 
 

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import queue
 import threading
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import zmq
 
 from xspress3.config import StreamerConfig
 from xspress3.detector import Detector
-from xspress3.errors import AcquisitionTimeoutError, ShutdownTimeoutError, StateError
+from xspress3.errors import AcquisitionTimeoutError, ConfigurationError, ShutdownTimeoutError, StateError
 from xspress3.model import Acquisition
-from xspress3.stream import FrameRing
+from xspress3.stream import Envelope, FrameRing, encode
+from xspress3.stream.codec import MAX_HEADER_BYTES
 from xspress3.streamer.acquire import AcquireLoop, Item
 from xspress3.streamer.latest import LatestFrame
 from xspress3.streamer.monitor import MonitorServer
 from xspress3.streamer.send import SendLoop
-from xspress3.streamer.session import Counts, Session, SessionIds, choose_frames_per_block
+from xspress3.streamer.session import Counts, Session, choose_frames_per_block
+from xspress3.streamer.session_ids import SessionIds
 from xspress3.streamer.worker import Worker
 
 __all__ = ["State", "Status", "Streamer"]
@@ -96,7 +101,7 @@ class Streamer:
         self._ring: FrameRing | None = None
         self._fault: Exception | None = None
         self._is_closed = False
-        self._session_ids = SessionIds()
+        self._session_ids = SessionIds(self.config.stream_id)
         self._latest = LatestFrame()
         self._start_workers()
 
@@ -104,7 +109,7 @@ class Streamer:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         config = self.config
-        self._acquire = AcquireLoop(self._detector, items, self._latest, block_time=config.block_time)
+        self._acquire = AcquireLoop(self._detector, items, self._latest, config)
         self._send = SendLoop(self._context, config, items, lambda: self.state.value)
         self._monitor = MonitorServer(
             self._context,
@@ -126,6 +131,10 @@ class Streamer:
         except BaseException:
             self._stop_workers()
             raise
+        # After a reset readers shall find it where it was, also when any port would have done.
+        self.config = replace(
+            config, data_port=_port(self.data_endpoint), monitor_port=_port(self.monitor_endpoint)
+        )
 
     def _worker_failed(self, error: Exception) -> None:
         """Called from a thread that died: nothing waits for it in vain."""
@@ -205,32 +214,62 @@ class Streamer:
         ConfigurationError
             When the hardware cannot do it; nothing was touched.
         """
+        self._wait_readers_to_arm(readers, join_timeout)
         with self._command:
             if self.state is not State.IDLE:
                 raise StateError(f"arm while {self.state.value}, allowed while idle; {self.status().error}")
-            timing = self._detector.timing(acquisition)
-            self.wait_readers(readers, join_timeout)
-            session = Session(
-                session_id=self._session_ids.next(),
-                acquisition=acquisition,
-                timing=timing,
-                info=self._detector.info,
-                windows=self._detector.windows(),
-                metadata=dict(metadata or {}),
-                ring=self._ring_for(timing.period, acquisition.n_frames),
-            )
+            session = self._new_session(acquisition, metadata or {})
             self._detector.arm(acquisition)
             self._session = session
             self._acquire.begin(session)
+            if self._fault is not None:  # a thread died meanwhile and did not see this session
+                self._worker_failed(self._fault)
             return session
 
-    def _ring_for(self, period: float, n_frames: int | None) -> FrameRing:
-        """The ring of the last session when it fits, else a new one."""
+    def _wait_readers_to_arm(self, n_readers: int, timeout: float) -> None:
+        """Wait for readers without keeping others from commanding; ends when somebody closes."""
+        deadline = time.monotonic() + timeout
+        while not self.has_readers(n_readers, min(0.1, max(deadline - time.monotonic(), 0))):
+            if self._is_closed:
+                raise StateError("arm of a closed streamer")
+            if time.monotonic() >= deadline:
+                self.wait_readers(n_readers, timeout=0)
+
+    def _new_session(self, acquisition: Acquisition, metadata: Mapping[str, Any]) -> Session:
+        """A session whose start can be told; nothing was touched yet.
+
+        Raises
+        ------
+        ConfigurationError
+            When the hardware cannot do it, or the metadata are not plain JSON values of a sane size.
+        """
+        timing = self._detector.timing(acquisition)
         info, config = self._detector.info, self.config
-        frame_bytes = info.n_channels * info.n_bins * 4
-        frames = choose_frames_per_block(period, frame_bytes, config.block_bytes, config.block_time, n_frames)
-        if self._ring is None or self._ring.shape != (frames, info.n_channels, info.n_bins):
-            self._ring = FrameRing(N_SLOTS, frames, info.n_channels, info.n_bins)
+        frames_per_block = choose_frames_per_block(
+            acquisition, timing.period, info, config.block_bytes, config.block_time
+        )
+        session = Session(
+            session_id=self._session_ids.next(),
+            acquisition=acquisition,
+            timing=timing,
+            info=info,
+            windows=self._detector.windows(),
+            metadata=_plain(metadata),
+            ring=self._ring_for(frames_per_block),
+            compression=config.compression,
+        )
+        start = encode(session.start_message(Envelope(config.stream_id, session.session_id, 0, 0)))
+        if len(start[0]) > MAX_HEADER_BYTES:
+            raise ConfigurationError(
+                f"metadata: the start of the session has {len(start[0])} bytes, allowed is {MAX_HEADER_BYTES}"
+            )
+        return session
+
+    def _ring_for(self, frames_per_block: int) -> FrameRing:
+        """The ring of the last session when it fits, else a new one."""
+        info = self._detector.info
+        if self._ring is None or self._ring.shape != (frames_per_block, info.n_channels, info.n_bins):
+            self._ring = FrameRing(N_SLOTS, frames_per_block, info.n_channels, info.n_bins)
         return self._ring
 
     def trigger(self) -> None:
@@ -266,8 +305,20 @@ class Streamer:
                 return
             self._stop_workers()
             self._detector.stop()
-            self._session, self._ring, self._fault = None, None, None
-            self._start_workers()
+            self._drop_session()
+            self._ring, self._fault = None, None
+            try:
+                self._start_workers()
+            except BaseException as error:
+                self._fault = error if isinstance(error, Exception) else StateError("reset was interrupted")
+                raise
+
+    def _drop_session(self) -> None:
+        """Forget the session; whoever waits for it waits no longer."""
+        session, self._session = self._session, None
+        if session is not None and not session.done.is_set():
+            session.fail(StateError(f"session {session.session_id} was dropped"))
+            session.done.set()
 
     def close(self) -> None:
         """Stop, send what was acquired, and end all threads; a second call does nothing.
@@ -278,18 +329,22 @@ class Streamer:
             What a thread or the last session died of, unless `wait` has raised it already.
         """
         with self._command:
-            if self._is_closed:
-                return
-            self._is_closed = True
+            was_closed, self._is_closed = self._is_closed, True
             self.stop()
             self._stop_workers()
-        if self._fault is not None:
+        if was_closed:
+            return
+        session = self._session
+        if session is not None and session.error is not None and not session.is_error_raised:
+            session.raise_error()
+        if self._fault is not None and session is None:
             raise self._fault
 
     def _stop_workers(self) -> None:
         """End the threads, upstream first, so that what was acquired is sent."""
         late = []
-        for name, timeout in (("acquire", 10.0), ("send", 10.0), ("monitor", 2.0)):
+        patience = 10.0 + 2 * self.config.linger
+        for name, timeout in (("acquire", patience), ("send", patience), ("monitor", 2.0)):
             try:
                 self._workers[name].close(timeout)
             except ShutdownTimeoutError as error:
@@ -297,7 +352,7 @@ class Streamer:
         if late:
             # Its socket is in use by a thread: to end the context would wait for ever.
             raise late[0]
-        self._context.term()
+        self._context.term()  # a second time does nothing
 
     def __enter__(self) -> Streamer:
         return self
@@ -306,3 +361,18 @@ class Streamer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _port(endpoint: str) -> int:
+    return urlsplit(endpoint).port or 0
+
+
+def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `metadata` in plain JSON values."""
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(dict(metadata), allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"metadata: {error}; allowed are texts, finite numbers, true, false, null, lists and objects"
+        ) from None
+    return copy
