@@ -54,6 +54,13 @@ class SimControl:
         """Let time pass for all systems with a manual clock, in steps of 0.5 ns."""
         self._check("xsp3sim_advance", self._raw.xsp3sim_advance(seconds))
 
+    def fault(self, what: str) -> None:
+        """Ask for a fault, such as `"stick 2 100"`, or take all back with `"clear"`; see csrc/xsp3_api.h.
+
+        Raises `SdkError` that says what is allowed. Faults are for the whole process.
+        """
+        self._check("xsp3sim_fault", self._raw.xsp3sim_fault(ffi.new("char[]", what.encode())))
+
     def truth(
         self, handle: int, channel: int, frame: int
     ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:

@@ -118,6 +118,14 @@ static bool parse_absent(sim_description *about, const char *value)
     return is_valid;
 }
 
+static bool parse_faults(sim_description *about, const char *value)
+{
+    if (!sim_faults_are_valid(value))
+        return false;
+    memcpy(about->faults, value, strlen(value) + 1);
+    return true;
+}
+
 static const struct {
     const char *name, *allowed;
     bool (*parse)(sim_description *about, const char *value);
@@ -132,6 +140,7 @@ static const struct {
     {"RATE", "0..1e7 per second, or up to 16 of them with commas between", parse_rate},
     {"EVENT_WIDTH", "2..127", parse_event_width},
     {"ABSENT", "0, 1", parse_absent},
+    {"FAULTS", "what xsp3sim_fault takes but clear, with ; between, up to 1023 bytes", parse_faults},
 };
 #define N_KEYS (sizeof keys / sizeof keys[0])
 

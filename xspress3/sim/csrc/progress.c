@@ -21,13 +21,35 @@ static int64_t n_overrun(const sim_slots *slots, int first_chan, int n_chan, int
     return most;
 }
 
+int64_t sim_complete(const sim_system *sys, int chan)
+{
+    int64_t most = sim_fault_frames(chan);
+    return sys->run.complete < most ? sys->run.complete : most;
+}
+
+/* Frames complete on all channels, and on the one with most. */
+static int64_t complete_on_all(const sim_system *sys, int64_t *furthest)
+{
+    int64_t least = *furthest = sim_complete(sys, 0);
+    for (int chan = 1; chan < sys->n_channels; chan++) {
+        int64_t complete = sim_complete(sys, chan);
+        least = complete < least ? complete : least;
+        *furthest = complete > *furthest ? complete : *furthest;
+    }
+    return least;
+}
+
 XSP3_API int xsp3_scaler_check_progress(int path)
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
-    uint32_t low_word = (uint32_t)sys->run.complete;
+        return sim_refused(XSP3_INVALID_PATH);
+    int64_t furthest;
+    uint32_t low_word = (uint32_t)complete_on_all(sys, &furthest);
+    int rc = sim_mini_check_progress(sys);
     sim_release(sys);
+    if (rc < 0)
+        return rc;
     int progress;
     memcpy(&progress, &low_word, sizeof progress); /* cut to 32 bits, negative from 2^31 on, as the real one */
     return progress;
@@ -38,15 +60,16 @@ XSP3_API int64_t xsp3_scaler_check_progress_details(int path, uint32_t *flagsP, 
     (void)quiet; /* nothing is ever printed */
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
-    int64_t first, complete = sys->run.complete;
+        return sim_refused(XSP3_INVALID_PATH);
+    int64_t first, furthest, complete = complete_on_all(sys, &furthest);
     bool is_overrun = n_overrun(&sys->slots, 0, sys->n_channels, &first) > 0;
-    if (flagsP != NULL)
+    int rc = sim_mini_check_progress(sys);
+    if (rc == XSP3_OK && flagsP != NULL)
         *flagsP = is_overrun ? XSP3_ERRFLAG_CIRC_OVERRUN : 0;
-    if (furthest_frame != NULL)
-        *furthest_frame = complete;
+    if (rc == XSP3_OK && furthest_frame != NULL)
+        *furthest_frame = furthest;
     sim_release(sys);
-    return complete;
+    return rc < 0 ? rc : complete;
 }
 
 /* chan .. chan + n - 1 all exist? */
@@ -64,6 +87,11 @@ static int circ_ack(sim_system *sys, unsigned chan, unsigned tf, unsigned num_ch
     int rc = check_channels(sys, chan, num_chan);
     if (rc < 0 || sys->slots.ring == 0)
         return rc;
+    if (sim_is_mini(sys)) {
+        rc = sim_mini_check_ack(sys, chan, tf, num_chan, num_tf);
+        if (rc < 0)
+            return rc;
+    }
     for (unsigned i = 0; i < num_chan; i++)
         sim_slots_ack(&sys->slots, (int)(chan + i), tf % sys->slots.ring, num_tf, sys->run.begun);
     return XSP3_OK;
@@ -73,7 +101,7 @@ XSP3_API int xsp3_histogram_circ_ack(int path, unsigned chan, unsigned tf, unsig
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = circ_ack(sys, chan, tf, num_chan, num_tf);
     sim_release(sys);
     return rc;
@@ -83,7 +111,7 @@ XSP3_API int64_t xsp3_histogram_get_circ_overrun(int path, int chan, int64_t *fi
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int64_t first = 0;
     int64_t n = chan == -1 ? XSP3_OK : sim_check_chan(sys, chan);
     if (n == XSP3_OK)
@@ -120,15 +148,25 @@ static int tf_status_block(const sim_system *sys, int chan, unsigned tf, unsigne
     return XSP3_OK;
 }
 
+static int status_path(int path, const char *call, int chan, unsigned tf, unsigned ntf, Xsp3TFStatus *status)
+{
+    sim_system *sys = sim_acquire(path, call);
+    if (sys == NULL)
+        return sim_refused(XSP3_INVALID_PATH);
+    int rc = tf_status_block(sys, chan, tf, ntf, status);
+    sim_release(sys);
+    return rc;
+}
+
+XSP3_API int xsp3_histogram_get_tf_status(int path, int chan, unsigned tf, Xsp3TFStatus *tf_status)
+{
+    return status_path(path, __func__, chan, tf, 1, tf_status);
+}
+
 XSP3_API int xsp3_histogram_get_tf_status_block(int path, int chan, unsigned tf, unsigned ntf,
                                                 Xsp3TFStatus *tf_status)
 {
-    sim_system *sys = sim_acquire(path, __func__);
-    if (sys == NULL)
-        return XSP3_INVALID_PATH;
-    int rc = tf_status_block(sys, chan, tf, ntf, tf_status);
-    sim_release(sys);
-    return rc;
+    return status_path(path, __func__, chan, tf, ntf, tf_status);
 }
 
 /* ---- clearing ---- */
@@ -157,8 +195,10 @@ XSP3_API int xsp3_histogram_clear(int path, int first_chan, int num_chan, int fi
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = clear(sys, first_chan, num_chan, first_frame, num_frames);
     sim_release(sys);
+    if (rc == XSP3_OK)
+        sim_fault_slow_clear();
     return rc;
 }

@@ -67,6 +67,7 @@ void sim_run_update(sim_system *sys)
         count_on_demand(sys, &begun, &complete);
     else
         count_by_time(sys, &begun, &complete);
+    sim_mini_limit(sys, &begun, &complete);
     if (begun > run->begun) {
         sim_slots_advance(&sys->slots, run->begun, begun);
         run->begun = begun;

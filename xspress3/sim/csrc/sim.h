@@ -1,10 +1,14 @@
 /* Inside of the simulator: one struct per simulated system, and who may do what to it.
  *
- *   API functions     system.c information.c settings.c timing.c progress.c read.c control.c
+ *   API functions     system.c connect.c config.c information.c settings.c format.c roi.c timing.c progress.c
+ *                     queues.c read.c dead_time.c dead_time_settings.c dead_time_read.c housekeeping.c list_mode.c
+ *                     control.c
  *   what is simulated describe.c
  *   a run             run.c (state machine, clock), slots.c (ring: fills, acknowledges, overruns, clears)
  *   frame content     source_physics.c source_pattern.c source_playback.c over random.c, npz.c and zip.c
- *   texts             errors.c; settings directories: settings_files.c
+ *   faults on request faults.c; what they do in fault_effects.c; names of functions: api_names.c
+ *   texts             errors.c; settings directories: settings_files.c settings_save.c
+ *   rules of a Mini   mini.c
  *
  * "Locked" below means: the caller holds sys->lock, that is, stands between sim_acquire and sim_release.
  * Times are int64_t in units of 0.5 ns, in which ticks of 12.5 ns and of 10 ns are whole numbers.
@@ -24,6 +28,7 @@
 #define SIM_PATH_CHARS 1024
 #define SIM_MAX_NUM_TF (1 << 20)
 #define SIM_MAX_RING (1 << 24) /* the hardware counts frames in 24 bits */
+#define SIM_FAULTS_CHARS 1024
 #define SIM_UNLIMITED (INT64_MAX / 4)
 
 typedef struct sim_system sim_system;
@@ -53,6 +58,7 @@ typedef struct {
     int n_rates;
     int event_width;
     bool is_absent;
+    char faults[SIM_FAULTS_CHARS]; /* list of faults, checked */
 } sim_description;
 
 /* Read what shall be simulated. 0, or -1 with a text in the name of call. */
@@ -168,6 +174,12 @@ int sim_playback_channels(const char *call, const char *path);
 /* Counts in window 0 or 1 of a full spectrum, with the present limits. */
 uint32_t sim_window_sum(const sim_system *sys, int chan, int win, const uint32_t *spectrum);
 
+/* Is an event in this bin above the good threshold? A threshold of 0 lets all pass, bin 0 too. */
+bool sim_is_good(const sim_system *sys, int chan, uint32_t bin);
+
+/* Take what is not good out of a full spectrum; returns how much that was. */
+uint32_t sim_keep_good(const sim_system *sys, int chan, uint32_t *spectrum);
+
 /* ---- settings_files.c ---- */
 
 typedef struct {
@@ -178,12 +190,124 @@ typedef struct {
 
 typedef struct {
     int revision_major;
-    int event_width[XSP3_MAX_CHANS];
+    Xspress3_TriggerB trigger_b[XSP3_MAX_CHANS]; /* event_time: 2..127 */
     sim_dtc dtc[XSP3_MAX_CHANS];
 } sim_settings;
 
 /* Read a settings directory over what settings holds. 0, or -1 with its text; settings is then not to be used. */
 int sim_settings_read(const char *call, const char *directory, sim_settings *settings);
+
+/* One int of the trigger parameters: its name in a settings directory and its place. */
+typedef struct {
+    const char *name;
+    size_t offset;
+} sim_trigger_field;
+
+#define SIM_N_TRIGGER_FIELDS (sizeof(Xspress3_TriggerB) / sizeof(int))
+extern const sim_trigger_field sim_trigger_fields[SIM_N_TRIGGER_FIELDS];
+
+/* ---- settings_save.c ---- */
+
+/* Write a directory that sim_settings_read reads. 0, or a negative code with its text. */
+int sim_settings_save(const char *call, const char *directory, const sim_settings *settings, int n_channels);
+
+/* ---- roi.c ---- */
+
+typedef struct {
+    uint16_t *place; /* per full bin: output bin + 1, or 0 for none; NULL: no regions, all bins as they are */
+    unsigned n_bins; /* output bins */
+} sim_roi;
+
+void sim_roi_free(sim_system *sys);
+
+/* Sum a full spectrum into the output bins of the regions. */
+void sim_roi_fill(const sim_roi *roi, const uint32_t *full, uint32_t *out);
+
+/* ---- api_names.c ---- */
+
+typedef enum { SIM_TOUCHES_HOST, SIM_TOUCHES_BOX_IF_MINI, SIM_TOUCHES_BOX } sim_touch;
+
+typedef struct {
+    const char *name;
+    sim_touch touches;
+} sim_api;
+
+/* NULL when there is no such function, or it cannot fail. */
+const sim_api *sim_find_api(const char *name);
+
+/* ---- faults.c: the list of faults, one for the process ---- */
+
+typedef enum {
+    SIM_FAULT_FAIL,
+    SIM_FAULT_DROP,
+    SIM_FAULT_STICK,
+    SIM_FAULT_SLOW_CLEAR,
+    SIM_FAULT_RACE,
+    SIM_FAULT_LOSE_LINK,
+    SIM_FAULT_REFUSE_CONFIG
+} sim_fault_kind;
+
+#define SIM_MAX_FAULTS 32
+#define SIM_FAULT_TEXT_CHARS 512
+
+typedef struct {
+    sim_fault_kind kind;
+    bool is_described; /* by the key FAULTS, not by xsp3sim_fault */
+    bool is_spent;     /* has struck and will not again; of lose-link: is lost */
+    const sim_api *function;
+    int chan, code;
+    int64_t n, frame, ticks; /* calls until it strikes, or frames; first frame; ticks lost */
+    double seconds;
+    char text[SIM_FAULT_TEXT_CHARS];
+} sim_fault;
+
+bool sim_faults_are_valid(const char *list);
+
+/* Take up a list from FAULTS unless it is the one taken up last. Called with table_lock held. */
+int sim_faults_describe(const char *call, const char *list);
+
+/* The list, locked until sim_faults_unlock; NULL, and not locked, when it is empty. */
+sim_fault *sim_faults_lock(size_t *n);
+void sim_faults_unlock(void);
+
+/* ---- fault_effects.c ---- */
+
+/* 0, or the code of a fault with its text. on_call: locked, in the name of sys->call. */
+int sim_fault_on_call(sim_system *sys);
+int sim_fault_on_config(const char *call, const char *list);
+int sim_fault_on_close(const char *call);
+
+/* Locked. Frames that a channel may have complete at most: SIM_UNLIMITED without a fault. */
+int64_t sim_fault_frames(int chan);
+
+/* Locked. Ticks that dropped packets take from a frame, and frames below complete that lost some. */
+uint32_t sim_fault_ticks(int chan, int64_t frame);
+int64_t sim_fault_dropped(int chan, int64_t complete);
+
+/* Locked, within a read: let the ring run on if that was asked for. */
+void sim_fault_race(sim_system *sys);
+
+/* Not locked: wait as long as was asked for. */
+void sim_fault_slow_clear(void);
+
+/* ---- mini.c: the rules of a Mini; all locked ---- */
+
+bool sim_is_mini(const sim_system *sys);
+
+/* Stop a circular run at the first frame that would overwrite one, and note the overrun. */
+void sim_mini_limit(sim_system *sys, int64_t *begun, int64_t *complete);
+
+/* May these places be acknowledged? 0, or XSP3_ERROR with its text. */
+int sim_mini_check_ack(const sim_system *sys, unsigned chan, unsigned tf, unsigned num_chan, unsigned num_tf);
+
+/* 0, or XSP3_ERROR with its text before the first arm. */
+int sim_mini_check_progress(const sim_system *sys);
+
+/* ---- housekeeping.c ---- */
+
+#define SIM_FAN_WORDS 16
+
+void sim_fan_reset(sim_system *sys);
 
 /* ---- system.c ---- */
 
@@ -196,6 +320,13 @@ typedef struct {
     uint32_t low, high; /* inclusive bins */
 } sim_window;
 
+/* ---- connect.c ---- */
+
+/* Find out what hardware there is, as connecting to it would. 0, or a negative code with its text. */
+int sim_connect(const char *call, const sim_arguments *args, sim_description *about);
+
+/* ---- system.c ---- */
+
 struct sim_system {
     pthread_mutex_t lock;
     const char *call; /* API function that holds the lock */
@@ -207,7 +338,11 @@ struct sim_system {
     int run_flags;
     int bits_eng[XSP3_MAX_CHANS];
     sim_window window[XSP3_MAX_CHANS][2];
-    sim_settings settings; /* event widths, dead-time parameters */
+    uint32_t good_thres[XSP3_MAX_CHANS]; /* bin; see sim_is_good */
+    sim_roi roi[XSP3_MAX_CHANS];
+    sim_settings settings; /* trigger and dead-time parameters */
+    double dead_time_energy; /* keV */
+    uint32_t fan[XSP3_MAX_CARDS][SIM_FAN_WORDS];
     uint32_t time_a[XSP3_MAX_CARDS], time_fixed[XSP3_MAX_CARDS];
     sim_itfg itfg;
     sim_run run;
@@ -221,19 +356,74 @@ struct sim_system {
 sim_system *sim_acquire(int path, const char *call);
 void sim_release(sim_system *sys);
 
+/* What to return when sim_acquire gave NULL in this thread: the code of a fault on request, else invalid_path. */
+int sim_refused(int invalid_path);
+
+/* Handle of a system with these arguments, opened if need be; or of one with the same cards that is open. */
+int sim_open(const char *call, const sim_arguments *args);
+int sim_attach(const char *call, const sim_arguments *args);
+
 /* All locked. 0, or XSP3_RANGE_CHECK with its text. */
 int sim_check_chan(const sim_system *sys, int chan);
 
 /* 0, or XSP3_ILLEGAL_CARD with its text; -1 (all) is allowed. */
 int sim_check_card_or_all(const sim_system *sys, int card);
 
+/* The same for a single card. */
+int sim_check_card(const sim_system *sys, int card);
+
+/* Channels lie on the cards in order, as many on each but perhaps the last ones. */
+int sim_chans_per_card(const sim_system *sys);
+
 int sim_revision_major(const sim_system *sys);
 double sim_clock_period(const sim_system *sys);
 bool sim_is_circular(const sim_system *sys);
 
-/* ---- settings.c ---- */
+/* ---- format.c; all locked ---- */
 
 /* Frames that the buffer holds with the present format: that of the channel with fewest. */
 int64_t sim_ring_frames(const sim_system *sys);
+
+/* Energy bins that a channel has for its readers. */
+unsigned sim_n_bins(const sim_system *sys, unsigned chan);
+
+/* ---- progress.c ---- */
+
+/* Locked. Frames complete on a channel. */
+int64_t sim_complete(const sim_system *sys, int chan);
+
+/* ---- read.c; all locked ---- */
+
+/* What a reader asks for; n_* >= 1 and within range once checked. */
+typedef struct {
+    unsigned eng, chan, tf;
+    unsigned n_eng, n_chan, n_tf;
+} sim_region;
+
+/* 0, or XSP3_RANGE_CHECK or XSP3_ERROR with its text. */
+int sim_check_region(const sim_system *sys, const void *buffer, const sim_region *want, bool is_aux_valid);
+int sim_check_scalers(const sim_system *sys, const void *dest, unsigned scaler, unsigned n_scalers,
+                      const sim_region *want);
+
+/* Complete frame in the place with this index, or -1: nothing there, not yet, or not of this format. */
+int64_t sim_stored_frame(const sim_system *sys, unsigned index);
+
+/* Bins eng..eng+n_eng-1 of a channel, or its nine scalers, as stored; frame -1 is all zeros. */
+void sim_read_spectrum(sim_system *sys, int64_t frame, unsigned chan, const sim_region *want, uint32_t *out);
+void sim_read_scalers(sim_system *sys, int64_t frame, unsigned chan, uint32_t *nine);
+
+/* ---- dead_time.c ---- */
+
+typedef struct {
+    double factor, input; /* input: estimated counts, NaN when the channel is omitted */
+    bool is_omitted;
+    int scaler; /* the one that input estimates */
+} sim_correction;
+
+/* Lower solution x of y = x exp(-x); 1 for y > 1/e. */
+double sim_lower_lambert(double y);
+
+/* Locked. From nine raw scalers. */
+sim_correction sim_correct(const sim_system *sys, int chan, const uint32_t *nine);
 
 #endif

@@ -32,7 +32,7 @@ XSP3_API int xsp3_set_glob_timeA(int path, int card, uint32_t time)
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = set_time_a(sys, card, time);
     sim_release(sys);
     return rc;
@@ -42,7 +42,7 @@ XSP3_API int xsp3_set_glob_timeFixed(int path, int card, uint32_t time)
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = sim_check_card_or_all(sys, card);
     if (rc == XSP3_OK)
         write_cards(sys->time_fixed, sys->arguments.n_cards, card, time);
@@ -55,7 +55,7 @@ XSP3_API int xsp3_itfg_setup(int path, int card, int num_tf, uint32_t col_time, 
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = XSP3_OK;
     if (card < 0 || card >= sys->arguments.n_cards)
         rc = sim_fail(sys, XSP3_ERROR, "illegal card specified (%d)", card);
@@ -98,7 +98,7 @@ static int control_path(int path, const char *call, int card, command what)
 {
     sim_system *sys = sim_acquire(path, call);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = control(sys, card, what);
     sim_release(sys);
     return rc;
@@ -133,7 +133,7 @@ XSP3_API int xsp3_histogram_is_any_busy(int path)
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     sim_release(sys);
     return 0;
 }

@@ -18,8 +18,10 @@
 #define XSP3_ERROR (-1)
 #define XSP3_INVALID_PATH (-2)
 #define XSP3_ILLEGAL_CARD (-3)
+#define XSP3_INVALID_DMA_STREAM (-5)
 #define XSP3_RANGE_CHECK (-6)
 #define XSP3_OUT_OF_MEMORY (-8)
+#define XSP3_FILE_WRITE_FAILED (-12)
 
 #define XSP3_MAX_CARDS 8
 #define XSP3_MAX_CARD_INDEX 62
@@ -33,6 +35,7 @@
 
 enum { XSP3_RUN_FLAGS_SCALERS = 0x4, XSP3_RUN_FLAGS_HIST = 0x8, XSP3_RUN_FLAGS_CIRCULAR_BUFFER = 0x100 };
 enum { XSP3_GEN_3 = 0, XSP3_GEN_MINI = 2, XSP3_GEN_4 = 3 };
+enum { XSP3_DTC_OMIT_CHANNEL = 1, XSP3_DTC_USE_GOOD_EVENT = 2 };
 enum { XSP3_ERRFLAG_CIRC_OVERRUN = 0x10000 };
 
 enum {
@@ -78,9 +81,17 @@ typedef struct {
     int variable_width_delay, enb_split_touching, enb_fast_diff2;
 } Xspress3_TriggerB;
 
+typedef struct {
+    int lhs, rhs; /* inclusive bins */
+    int out_bins; /* a divisor of rhs - lhs + 1 */
+} XSP3Roi;
+
 /* Configuration and information. config: handle >= 0, the same one for the same arguments. */
 XSP3_API int xsp3_config(int ncards, int num_tf, char *baseIPaddress, int basePort, char *baseMACaddress, int nchan,
                          int createmodule, char *modname, int debug, int card_index);
+XSP3_API int xsp3_config_init(int ncards, int num_tf, char *baseIPaddress, int basePort, char *baseMACaddress,
+                              int num_chan, int create_module, char *modname, int debug, int card_index, int do_init,
+                              int xsp3m_readout, int dummy_system);
 XSP3_API int xsp3_close(int path, int unlink_what);
 XSP3_API char *xsp3_get_error_message(void);
 XSP3_API int xsp3_get_revision(int path);
@@ -88,20 +99,36 @@ XSP3_API int xsp3_get_generation(int path, int card);
 XSP3_API int xsp3_get_num_chan(int path);
 XSP3_API int xsp3_get_max_num_chan(int path);
 XSP3_API int xsp3_get_num_cards(int path);
+XSP3_API int xsp3_get_chans_per_card(int path);
+XSP3_API int xsp3_get_num_chan_used(int path, int card);
 XSP3_API int xsp3_get_bins_per_mca(int path);
 XSP3_API double xsp3_get_clock_period(int path, int card);
 
 /* Run flags, clocks, settings. clocks_setup: 0 on generation 3, the frequency in Hz on the others. */
 XSP3_API int xsp3_set_run_flags(int path, int flags);
+XSP3_API int xsp3_get_run_flags(int path);
 XSP3_API int xsp3_clocks_setup(int path, int card, int clk_src, int flags, int tp_type);
 XSP3_API int xsp3_restore_settings(int path, char *dir_name, int force_mismatch);
+XSP3_API int xsp3_restore_settings_and_clock(int path, char *dir_name, int force_mismatch);
+XSP3_API int xsp3_save_settings(int path, char *dir_name);
 
 /* Format, windows, trigger parameters. format_run: number of frames that then fit. */
 XSP3_API int xsp3_format_run(int path, int chan, int aux1_mode, int res_thres, int aux2_cont, int disables,
                              int aux2_mode, int nbits_eng);
+XSP3_API int xsp3_get_format(int path, int chan, int *nbins_eng, int *nbins_aux1, int *nbins_aux2, int *nbins_tf);
+XSP3_API int xsp3_read_format(int path, int chan, int diag_hist, int *num_used_chanP, int *nbins_eng, int *nbins_aux1,
+                              int *nbins_aux2, int *nbins_tf);
+XSP3_API int xsp3_format_sub_frames(int path, int chan, int just_good, int just_good_thres, int flags, int nbits_eng,
+                                    int num_sub_frames, int ts_divide);
 XSP3_API int xsp3_set_window(int path, int chan, int win, int low, int high);
 XSP3_API int xsp3_get_window(int path, int chan, int win, uint32_t *low, uint32_t *high);
+XSP3_API int xsp3_set_good_thres(int path, int chan, uint32_t good_thres);
+XSP3_API int xsp3_get_good_thres(int path, int chan, uint32_t *good_thres);
+XSP3_API int xsp3_init_roi(int path, int chan);
+XSP3_API int xsp3_set_roi(int path, int chan, int num_roi, XSP3Roi *roi);
+XSP3_API int xsp3_has_roi(int path, int chan);
 XSP3_API int xsp3_get_trigger_b(int path, int chan, Xspress3_TriggerB *trig_b);
+XSP3_API int xsp3_set_trigger_b(int path, int detector, Xspress3_TriggerB *trig_b);
 
 /* Timing */
 XSP3_API int xsp3_set_glob_timeA(int path, int card, uint32_t time);
@@ -115,13 +142,18 @@ XSP3_API int xsp3_histogram_arm(int path, int card);
 XSP3_API int xsp3_histogram_continue(int path, int card);
 XSP3_API int xsp3_histogram_pause(int path, int card);
 XSP3_API int xsp3_histogram_stop(int path, int card);
+XSP3_API int xsp3_histogram_is_busy(int path, int chan);
 XSP3_API int xsp3_histogram_is_any_busy(int path);
 
 /* Progress, circular buffer, status */
 XSP3_API int xsp3_scaler_check_progress(int path);
 XSP3_API int64_t xsp3_scaler_check_progress_details(int path, uint32_t *flagsP, int quiet, int64_t *furthest_frame);
+XSP3_API int xsp3_scaler_check_desc(int path, int card);
+XSP3_API int xsp3_scaler_get_num_tf(int path);
 XSP3_API int xsp3_histogram_circ_ack(int path, unsigned chan, unsigned tf, unsigned num_chan, unsigned num_tf);
 XSP3_API int64_t xsp3_histogram_get_circ_overrun(int path, int chan, int64_t *firstP);
+XSP3_API int xsp3_histogram_get_dropped(int path, int chan);
+XSP3_API int xsp3_histogram_get_tf_status(int path, int chan, unsigned tf, Xsp3TFStatus *tf_status);
 XSP3_API int xsp3_histogram_get_tf_status_block(int path, int chan, unsigned tf, unsigned ntf,
                                                 Xsp3TFStatus *tf_status);
 
@@ -130,8 +162,55 @@ XSP3_API int xsp3_histogram_read3d(int path, uint32_t *buffer, unsigned x, unsig
                                    unsigned dy, unsigned dt);
 XSP3_API int xsp3_histogram_read4d(int path, uint32_t *buffer, unsigned eng, unsigned aux, unsigned chan, unsigned tf,
                                    unsigned num_eng, unsigned num_aux, unsigned num_chan, unsigned num_tf);
+XSP3_API int xsp3_histogram_read_chan(int path, uint32_t *buffer, unsigned chan, unsigned eng, unsigned aux,
+                                      unsigned tf, unsigned num_eng, unsigned num_aux, unsigned num_tf);
 XSP3_API int xsp3_scaler_read(int path, uint32_t *dest, unsigned scaler, unsigned chan, unsigned t,
                               unsigned n_scalers, unsigned n_chan, unsigned dt);
+XSP3_API int xsp3_scaler_read_sf(int path, uint32_t *dest, unsigned scaler, unsigned first_sf, unsigned chan,
+                                 unsigned t, unsigned n_scalers, unsigned n_sf, unsigned n_chan, unsigned dt);
+
+/* Dead-time corrected reading: doubles in the order of the plain reads */
+XSP3_API int xsp3_hist_dtc_read4d(int path, double *hist_buff, double *scal_buff, unsigned eng, unsigned aux,
+                                  unsigned chan, unsigned tf, unsigned num_eng, unsigned num_aux, unsigned num_chan,
+                                  unsigned num_tf);
+XSP3_API int xsp3_hist_dtc_read3d(int path, double *hist_buff, unsigned eng, unsigned y, unsigned tf, unsigned num_eng,
+                                  unsigned dy, unsigned num_tf);
+XSP3_API int xsp3_scaler_dtc_read(int path, double *dest, unsigned scaler, unsigned chan, unsigned t,
+                                  unsigned n_scalers, unsigned n_chan, unsigned dt);
+XSP3_API int xsp3_calculateDeadtimeCorrectionFactors(int path, uint32_t *hardwareScalerReadings, double *dtcFactors,
+                                                     double *inpEst, int num_tf, int first_chan, int num_chan);
+XSP3_API int xsp3_setDeadtimeCorrectionParameters(int path, int chan, int flags, double all_event_gradient,
+                                                  double all_event_offset, double in_window_offset,
+                                                  double in_window_gradient);
+XSP3_API int xsp3_getDeadtimeCorrectionParameters(int path, int chan, int *flags, double *all_event_gradient,
+                                                  double *all_event_offset, double *in_window_offset,
+                                                  double *in_window_gradient);
+XSP3_API int xsp3_setDeadtimeCorrectionParameters2(int path, int chan, int flags, double all_event_offset,
+                                                   double all_event_gradient, double all_event_rate_offset,
+                                                   double all_event_rate_gradient, double in_window_offset,
+                                                   double in_window_gradient, double in_window_rate_offset,
+                                                   double in_window_rate_gradient);
+XSP3_API int xsp3_getDeadtimeCorrectionParameters2(int path, int chan, int *flags, double *all_event_offset,
+                                                   double *all_event_gradient, double *all_event_rate_offset,
+                                                   double *all_event_rate_gradient, double *in_window_offset,
+                                                   double *in_window_gradient, double *in_window_rate_offset,
+                                                   double *in_window_rate_gradient);
+XSP3_API int xsp3_getDeadtimeCorrectionFlags(int path, int chan, int *flags);
+XSP3_API int xsp3_setDeadtimeCalculationEnergy(int path, double energy);
+XSP3_API double xsp3_getDeadtimeCalculationEnergy(int path);
+
+/* Housekeeping */
+XSP3_API int xsp3_i2c_read_adc_temp(int path, int card, float *temp);
+XSP3_API int xsp3_i2c_read_fem_temp(int path, int card, float *temp);
+XSP3_API int xsp3_i2c_read_mid_plane_temp(int path, float *temp);
+XSP3_API int xsp3_i2c_set_adc_temp_limit(int path, int card, int critTemp);
+XSP3_API int xsp3_read_xadc(int path, int card, int first, int num, uint32_t *data);
+XSP3_API int xsp3_read_fan_cont(int path, int card, int offset, int size, uint32_t *value);
+XSP3_API int xsp3_write_fan_cont(int path, int card, int offset, int size, uint32_t *value);
+
+/* List mode */
+XSP3_API int xsp3_histogram_start_list_mode(int path, int chan, char *root_name);
+XSP3_API int xsp3_histogram_stop_list_mode(int path, int chan);
 
 /* ---- Controls of the simulator --------------------------------------------------------------------
  *
@@ -151,6 +230,7 @@ XSP3_API int xsp3_scaler_read(int path, uint32_t *dest, unsigned scaler, unsigne
  *                one for each channel
  *   EVENT_WIDTH  2..127                         6
  *   ABSENT       0, 1                           0; with 1 nobody answers
+ *   FAULTS       faults with ; between          (none)
  *
  * Frame content is a pure function of seed, channel, frame number and collection time.
  *
@@ -174,5 +254,24 @@ XSP3_API int xsp3sim_advance(double seconds);
  * that of the last run, or of itfg_setup before the first one; windows are those now in force. 0,
  * XSP3_INVALID_PATH or XSP3_RANGE_CHECK. */
 XSP3_API int xsp3sim_truth(int path, int chan, int64_t frame, uint32_t *spectrum, uint32_t *scalers);
+
+/* Ask for a fault, added to those asked for before. 0, or -1 with what is allowed.
+ *
+ *   fail CALL N CODE TEXT              the N-th call from now of that function (1 is the next) fails, once, with
+ *                                      CODE < 0 and TEXT of 1..511 bytes, which may be written \xNN
+ *   drop CHANNEL FIRST_FRAME N TICKS   these frames lost packets: live ticks are TICKS below total ticks
+ *   stick CHANNEL FRAME                the channel completes frames 0..FRAME-1 and no more
+ *   slow-clear SECONDS                 each histogram_clear takes 0..60 s of real time
+ *   race FRAMES                        in the middle of the next histogram read from a ring, that many frames come
+ *   lose-link FRAME                    once frames 0..FRAME-1 are complete no more come, and what needs the box fails
+ *                                      with -1: all but reads, acknowledges and what the host knows itself; on a
+ *                                      Mini these too. Configuring fails as well
+ *   refuse-config TEXT                 xsp3_config fails with -1 and TEXT, until clear
+ *   clear                              no faults any more, those of FAULTS included
+ *
+ * CALL is the full name, such as xsp3_histogram_start. Faults are for the whole process; 32 at most.
+ * FAULTS, which may not hold `clear`, is taken up by a configuration that finds another list in it than
+ * the one before. */
+XSP3_API int xsp3sim_fault(const char *what);
 
 #endif
