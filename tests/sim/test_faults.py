@@ -138,6 +138,17 @@ def test_a_race_overtakes_the_reader_in_the_middle_of_its_read(simulate, control
     assert (system.spectra(5)[0, 0, 0] >> 16) == 13
 
 
+def test_a_race_brings_no_more_frames_than_the_run_has(simulate, control):
+    system = started(simulate, n_frames=6, num_tf=4)
+    control.advance(350 * TICK)
+    control.fault("race 100")
+    system.spectra(0, 4)
+
+    assert system.progress() == 5  # the sixth counts still
+    control.advance(1)
+    assert system.progress() == 6
+
+
 @pytest.mark.parametrize("clock", ["demand", "manual"])
 def test_a_race_waits_for_a_read_of_a_single_frame_too(simulate, control, clock):
     system = started(simulate, num_tf=8, clock=clock)
@@ -212,6 +223,14 @@ def test_frames_that_came_before_the_link_was_lost_are_there_and_no_others(simul
     control.advance(1)
 
     assert (system.spectra(1, 4)[:, 1, 7] >> 16).tolist() == [1, 2, 0, 0]
+
+
+def test_what_is_the_simulators_own_needs_no_link(simulate, control):
+    system = started(simulate, n_frames=8)
+    control.fault("lose-link 0")
+
+    assert system.progress() == -1
+    assert control.truth(system.handle, 0, 5)[0][7] == (5 << 16) + 7
 
 
 def test_a_lost_link_is_lost_for_a_new_configuration_too(simulate, control, library):

@@ -86,7 +86,8 @@ typedef struct {
     int out_bins; /* a divisor of rhs - lhs + 1 */
 } XSP3Roi;
 
-/* Configuration and information. config: handle >= 0, the same one for the same arguments. */
+/* Configuration and information. config: handle >= 0, the same one for the same arguments. config_init: with
+ * do_init 0 the handle of the system that this process has open on these cards; dummy_system 0 only. */
 XSP3_API int xsp3_config(int ncards, int num_tf, char *baseIPaddress, int basePort, char *baseMACaddress, int nchan,
                          int createmodule, char *modname, int debug, int card_index);
 XSP3_API int xsp3_config_init(int ncards, int num_tf, char *baseIPaddress, int basePort, char *baseMACaddress,
@@ -104,7 +105,8 @@ XSP3_API int xsp3_get_num_chan_used(int path, int card);
 XSP3_API int xsp3_get_bins_per_mca(int path);
 XSP3_API double xsp3_get_clock_period(int path, int card);
 
-/* Run flags, clocks, settings. clocks_setup: 0 on generation 3, the frequency in Hz on the others. */
+/* Run flags, clocks, settings. clocks_setup: 0 on generation 3, the frequency in Hz on the others. save_settings:
+ * into a directory that is there. */
 XSP3_API int xsp3_set_run_flags(int path, int flags);
 XSP3_API int xsp3_get_run_flags(int path);
 XSP3_API int xsp3_clocks_setup(int path, int card, int clk_src, int flags, int tp_type);
@@ -112,7 +114,9 @@ XSP3_API int xsp3_restore_settings(int path, char *dir_name, int force_mismatch)
 XSP3_API int xsp3_restore_settings_and_clock(int path, char *dir_name, int force_mismatch);
 XSP3_API int xsp3_save_settings(int path, char *dir_name);
 
-/* Format, windows, trigger parameters. format_run: number of frames that then fit. */
+/* Format, windows, trigger parameters. format_run: number of frames that then fit. set_roi: total of output
+ * bins, which become the energy axis in the order of the regions. Events up to good_thres are not good, but all are
+ * for 0; windows, thresholds and regions act when a frame is read. Pointers for results may be NULL. */
 XSP3_API int xsp3_format_run(int path, int chan, int aux1_mode, int res_thres, int aux2_cont, int disables,
                              int aux2_mode, int nbits_eng);
 XSP3_API int xsp3_get_format(int path, int chan, int *nbins_eng, int *nbins_aux1, int *nbins_aux2, int *nbins_tf);
@@ -169,7 +173,8 @@ XSP3_API int xsp3_scaler_read(int path, uint32_t *dest, unsigned scaler, unsigne
 XSP3_API int xsp3_scaler_read_sf(int path, uint32_t *dest, unsigned scaler, unsigned first_sf, unsigned chan,
                                  unsigned t, unsigned n_scalers, unsigned n_sf, unsigned n_chan, unsigned dt);
 
-/* Dead-time corrected reading: doubles in the order of the plain reads */
+/* Dead-time corrected reading: doubles in the order of the plain reads; formulas in dead_time.c. scal_buff may
+ * be NULL. chan < 0 sets the parameters of all channels. Energies are keV, offsets s, gradients s/keV. */
 XSP3_API int xsp3_hist_dtc_read4d(int path, double *hist_buff, double *scal_buff, unsigned eng, unsigned aux,
                                   unsigned chan, unsigned tf, unsigned num_eng, unsigned num_aux, unsigned num_chan,
                                   unsigned num_tf);
@@ -199,7 +204,8 @@ XSP3_API int xsp3_getDeadtimeCorrectionFlags(int path, int chan, int *flags);
 XSP3_API int xsp3_setDeadtimeCalculationEnergy(int path, double energy);
 XSP3_API double xsp3_getDeadtimeCalculationEnergy(int path);
 
-/* Housekeeping */
+/* Housekeeping. adc_temp: 4 floats, 5 on generation 4; fem_temp: 2, generation 3 only; mid_plane_temp: 3,
+ * generation 4 only; xadc: words 0..10, not on generation 3; fan: words 0..15. */
 XSP3_API int xsp3_i2c_read_adc_temp(int path, int card, float *temp);
 XSP3_API int xsp3_i2c_read_fem_temp(int path, int card, float *temp);
 XSP3_API int xsp3_i2c_read_mid_plane_temp(int path, float *temp);
@@ -208,7 +214,7 @@ XSP3_API int xsp3_read_xadc(int path, int card, int first, int num, uint32_t *da
 XSP3_API int xsp3_read_fan_cont(int path, int card, int offset, int size, uint32_t *value);
 XSP3_API int xsp3_write_fan_cont(int path, int card, int offset, int size, uint32_t *value);
 
-/* List mode */
+/* List mode: makes <root>_chNN.dat, empty */
 XSP3_API int xsp3_histogram_start_list_mode(int path, int chan, char *root_name);
 XSP3_API int xsp3_histogram_stop_list_mode(int path, int chan);
 
@@ -269,7 +275,8 @@ XSP3_API int xsp3sim_truth(int path, int chan, int64_t frame, uint32_t *spectrum
  *   refuse-config TEXT                 xsp3_config fails with -1 and TEXT, until clear
  *   clear                              no faults any more, those of FAULTS included
  *
- * CALL is the full name, such as xsp3_histogram_start. Faults are for the whole process; 32 at most.
+ * CALL is the full name, such as xsp3_histogram_start; of xsp3_config and xsp3_config_init those calls count that
+ * come so far as to connect. Faults are for the whole process; 32 at most.
  * FAULTS, which may not hold `clear`, is taken up by a configuration that finds another list in it than
  * the one before. */
 XSP3_API int xsp3sim_fault(const char *what);
