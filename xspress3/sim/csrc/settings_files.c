@@ -4,7 +4,8 @@
  *     trigger_b.dat        event_width <n> <ticks 2..127>; other trigger parameters by name
  *     revision.dat         major <n>
  *
- * Channels that a file does not name keep what they had. Written by settings_save.c, and by xspress3.sim.write_settings.
+ * Channels that a file does not name keep what they had. Written by settings_save.c and by
+ * xspress3.sim.write_settings.
  */
 #include <limits.h>
 #include <math.h>
