@@ -55,7 +55,7 @@ static int64_t stored_frame(const sim_system *sys, unsigned index)
     if (sys->slots.ring == 0)
         return -1;
     int64_t frame = sim_slots_frame(&sys->slots, index % sys->slots.ring, sys->run.begun);
-    return frame < sys->run.complete ? frame : -1;
+    return frame >= sys->run.first && frame < sys->run.complete ? frame : -1;
 }
 
 static bool is_cleared(const sim_system *sys, unsigned chan, int64_t frame)

@@ -22,18 +22,25 @@ static sim_system *lock_system(int path, const char *call)
     return &systems[path];
 }
 
+sim_system *sim_try_acquire(int path, const char *call)
+{
+    if (path < 0 || path >= XSP3_MAX_PATH)
+        return NULL;
+    sim_system *sys = lock_system(path, call);
+    if (sys->is_open) {
+        sim_run_update(sys);
+        return sys;
+    }
+    sim_release(sys);
+    return NULL;
+}
+
 sim_system *sim_acquire(int path, const char *call)
 {
-    if (path >= 0 && path < XSP3_MAX_PATH) {
-        sim_system *sys = lock_system(path, call);
-        if (sys->is_open) {
-            sim_run_update(sys);
-            return sys;
-        }
-        sim_release(sys);
-    }
-    sim_fail_in(call, XSP3_INVALID_PATH, "invalid path %d", path);
-    return NULL;
+    sim_system *sys = sim_try_acquire(path, call);
+    if (sys == NULL)
+        sim_fail_in(call, XSP3_INVALID_PATH, "invalid path %d", path);
+    return sys;
 }
 
 void sim_release(sim_system *sys)
@@ -51,6 +58,13 @@ int sim_check_chan(const sim_system *sys, int chan)
 int sim_check_card_or_all(const sim_system *sys, int card)
 {
     if (card >= -1 && card < sys->arguments.n_cards)
+        return XSP3_OK;
+    return sim_fail(sys, XSP3_ILLEGAL_CARD, "illegal card specified (%d)", card);
+}
+
+int sim_check_card(const sim_system *sys, int card)
+{
+    if (card >= 0 && card < sys->arguments.n_cards)
         return XSP3_OK;
     return sim_fail(sys, XSP3_ILLEGAL_CARD, "illegal card specified (%d)", card);
 }
@@ -197,12 +211,26 @@ static void initialise(sim_system *sys, const sim_arguments *args, const sim_des
     sys->n_channels = args->n_chan < 0 ? about->channels : args->n_chan;
     sys->tick = about->generation == XSP3_GEN_4 ? 20 : 25;
     sys->run_flags = XSP3_RUN_FLAGS_SCALERS | XSP3_RUN_FLAGS_HIST;
+    sys->sync_mode = -1;
     sys->itfg = (sim_itfg){.num_tf = 1, .col_time = 80000, .gap_ticks = 2};
     sys->source = source_of(about);
     for (int chan = 0; chan < XSP3_MAX_CHANS; chan++) {
         sys->bits_eng[chan] = XSP3_MAX_BITS_ENG;
         sys->settings.event_width[chan] = about->event_width;
     }
+}
+
+/* Frames, and whoever sends triggers. Both or none. */
+static int open_parts(sim_system *sys, int path)
+{
+    int rc = sys->source->open(sys);
+    if (rc < 0 || sys->about.socket[0] == '\0')
+        return rc;
+    sys->socket = sim_socket_open(sys->call, sys->about.socket, path);
+    if (sys->socket != NULL)
+        return XSP3_OK;
+    sys->source->close(sys);
+    return XSP3_ERROR;
 }
 
 static int open_system(const char *call, int path, const sim_arguments *args)
@@ -214,7 +242,7 @@ static int open_system(const char *call, int path, const sim_arguments *args)
     sim_system *sys = lock_system(path, call);
     initialise(sys, args, &about);
     sys->call = call;
-    rc = sys->source->open(sys);
+    rc = open_parts(sys, path);
     sys->is_open = rc == XSP3_OK;
     sim_release(sys);
     return rc < 0 ? rc : path;
@@ -264,12 +292,16 @@ XSP3_API int xsp3_close(int path, int unlink_what)
         return sim_fail_in(__func__, XSP3_INVALID_PATH, "invalid path %d", path);
     pthread_mutex_lock(&table_lock);
     sim_system *sys = lock_system(path, __func__);
+    sim_socket *socket = NULL;
     if (sys->is_open) {
         sys->is_open = false;
         sys->source->close(sys);
         sim_slots_free(&sys->slots);
+        sim_frames_free(&sys->frames);
+        socket = sys->socket;
     }
     sim_release(sys);
+    sim_socket_close(socket);
     pthread_mutex_unlock(&table_lock);
     return XSP3_OK;
 }
