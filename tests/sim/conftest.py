@@ -12,22 +12,6 @@ from xspress3.sdk._sdk import ffi
 from xspress3.sim import environment, library_path
 from xspress3.sim.control import SimControl
 
-# Functions that branch simA adds; delete this, and its two uses, when both branches are merged.
-ADDED_BY_SIM_A = {
-    "xsp3_set_timing",
-    "xsp3_set_sync_mode",
-    "xsp3_has_itfg",
-    "xsp3_itfg_setup2",
-    "xsp3_itfg_get_setup",
-    "xsp3_itfg_stop",
-    "xsp3_itfg_start",
-    "xsp3_get_glob_timeA",
-    "xsp3_get_glob_timeFixed",
-    "xsp3_get_glob_time_statA",
-    "xsp3_measure_clock_frequency",
-    "xsp3_histogram_get_tf_markers",
-}
-
 TICK = 12.5e-9
 CIRCULAR = 0x10C
 PLAIN = 0x00C

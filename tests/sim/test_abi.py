@@ -8,16 +8,22 @@ import subprocess
 
 import pytest
 
-from tests.sim.conftest import ADDED_BY_SIM_A
 from xspress3.sdk._sdk import ffi
 from xspress3.sim import library_path
 
 PACKAGE = library_path().parent
 TABLE = (PACKAGE.parent / "sdk" / "_cdef.h").read_text()
 DECLARED = set(re.findall(r"\b(xsp3_\w+)\(", TABLE))
-CONTROLS = {"xsp3sim_set", "xsp3sim_advance", "xsp3sim_truth", "xsp3sim_fault"}
-STRUCTS_OF_SIM_A = {"Xsp3Timing"} if ADDED_BY_SIM_A else set()
-STRUCTS = sorted(set(re.findall(r"^\} (\w+);", TABLE, re.MULTILINE)) - STRUCTS_OF_SIM_A)
+CONTROLS = {
+    "xsp3sim_set",
+    "xsp3sim_advance",
+    "xsp3sim_truth",
+    "xsp3sim_fault",
+    "xsp3sim_ttl",
+    "xsp3sim_edges",
+    "xsp3sim_gates",
+}
+STRUCTS = sorted(set(re.findall(r"^\} (\w+);", TABLE, re.MULTILINE)))
 
 
 @pytest.fixture(scope="module")
@@ -37,24 +43,17 @@ def test_only_functions_of_the_sdk_and_of_the_simulator_are_exported():
     )
     names = {line.split()[-1] for line in listing.stdout.splitlines()}
 
-    assert names - ADDED_BY_SIM_A == (DECLARED - ADDED_BY_SIM_A) | CONTROLS
+    assert names == DECLARED | CONTROLS
 
 
 def test_the_header_declares_the_functions_as_the_table_does(compiler, tmp_path):
     functions = TABLE[TABLE.index("/* Configuration and information */") :]
     source = tmp_path / "both.c"
-    source.write_text(f'#include "xsp3_api.h"\n{_structs_of_sim_a()}\n{functions}\n')
+    source.write_text(f'#include "xsp3_api.h"\n{functions}\n')
 
     done = subprocess.run([*compiler, "-fsyntax-only", source], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
-
-
-def _structs_of_sim_a() -> str:
-    """Definitions that the header does not have yet."""
-    blocks = re.findall(r"typedef struct \{[^}]*\} (\w+);", TABLE)
-    texts = re.findall(r"typedef struct \{[^}]*\} \w+;", TABLE)
-    return "\n".join(text for name, text in zip(blocks, texts, strict=True) if name in STRUCTS_OF_SIM_A)
 
 
 def test_structs_lie_in_memory_as_the_binding_thinks(compiler, tmp_path):
@@ -68,7 +67,7 @@ def test_structs_lie_in_memory_as_the_binding_thinks(compiler, tmp_path):
 
     printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout.split()
 
-    assert len(STRUCTS) >= 3
+    assert len(STRUCTS) == 4
     assert [int(word) for word in printed] == [number for name in STRUCTS for number in _layout_of(name)]
 
 

@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from xspress3.cli import demo, info, serve
+from xspress3.cli import demo, info, serve, sim_trigger
 from xspress3.errors import Xspress3Error
 
 __all__ = ["main"]
@@ -22,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="xspress3", description="Data acquisition for Xspress3 X-ray fluorescence detectors."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (info, serve, demo):
+    for command in (info, serve, demo, sim_trigger):
         command.add_to(commands)
     return parser
 

@@ -104,3 +104,15 @@ XSP3_API double xsp3_get_clock_period(int path, int card)
     sim_release(sys);
     return period;
 }
+
+XSP3_API int xsp3_measure_clock_frequency(int path, int card)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return sim_refused(XSP3_INVALID_PATH);
+    int rc = sim_check_card(sys, card);
+    if (rc == XSP3_OK)
+        rc = (int)(2000000000 / sys->tick);
+    sim_release(sys);
+    return rc;
+}

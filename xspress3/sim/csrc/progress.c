@@ -124,14 +124,21 @@ XSP3_API int64_t xsp3_histogram_get_circ_overrun(int path, int chan, int64_t *fi
 
 /* ---- status of places ---- */
 
-static Xsp3TFStatus circular_status(const sim_system *sys, int chan, int64_t slot)
+static Xsp3TFStatus circular_status(sim_system *sys, int chan, int64_t slot)
 {
     int64_t frame = sim_slots_frame(&sys->slots, slot, sys->run.begun);
     int64_t uses = frame < 0 ? 0 : sim_slots_uses(&sys->slots, chan, slot, sys->run.begun);
-    return (Xsp3TFStatus){.state = uses > INT32_MAX ? INT32_MAX : (int)uses, .time_frame = frame < 0 ? 0 : frame};
+    return (Xsp3TFStatus){.state = uses > INT32_MAX ? INT32_MAX : (int)uses,
+                          .time_frame = frame < 0 ? 0 : frame,
+                          .markers = sim_frame_markers(sys, chan, frame)};
 }
 
-static int tf_status_block(const sim_system *sys, int chan, unsigned tf, unsigned ntf, Xsp3TFStatus *status)
+static Xsp3TFStatus plain_status(sim_system *sys, int chan, int64_t frame)
+{
+    return (Xsp3TFStatus){.time_frame = frame, .markers = sim_frame_markers(sys, chan, frame)};
+}
+
+static int tf_status_block(sim_system *sys, int chan, unsigned tf, unsigned ntf, Xsp3TFStatus *status)
 {
     int64_t ring = sim_ring_frames(sys);
     int rc = sim_check_chan(sys, chan);
@@ -144,7 +151,7 @@ static int tf_status_block(const sim_system *sys, int chan, unsigned tf, unsigne
         return sim_fail(sys, XSP3_ERROR, "tf_status is NULL");
     for (unsigned i = 0; i < ntf; i++)
         status[i] = is_circular ? circular_status(sys, chan, ((int64_t)tf + i) % ring)
-                                : (Xsp3TFStatus){.time_frame = (int64_t)tf + i};
+                                : plain_status(sys, chan, (int64_t)tf + i);
     return XSP3_OK;
 }
 

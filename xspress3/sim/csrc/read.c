@@ -43,7 +43,7 @@ int64_t sim_stored_frame(const sim_system *sys, unsigned index)
     if (sys->slots.ring == 0)
         return -1;
     int64_t frame = sim_slots_frame(&sys->slots, index % sys->slots.ring, sys->run.begun);
-    return frame < sys->run.complete ? frame : -1;
+    return frame >= sys->run.first && frame < sys->run.complete ? frame : -1;
 }
 
 /* Nothing there, not on this channel, or cleared? */

@@ -190,10 +190,10 @@ static int64_t at_most(int64_t value, int64_t limit)
     return value < limit ? value : limit;
 }
 
-static counts draw_counts(const sim_system *sys, sim_random *random, int chan)
+static counts draw_counts(const sim_system *sys, sim_random *random, int64_t frame, int chan)
 {
     const channel_table *table = table_of(sys, chan);
-    int64_t ticks = sim_run_col_time(sys);
+    int64_t ticks = sim_frame_ticks(sys, frame);
     double period = sim_clock_period(sys), rate = table->rate, seconds = (double)ticks * period;
     int64_t dead_ticks = sys->settings.trigger_b[chan].event_time + 1;
     if (ticks == 0)
@@ -245,7 +245,7 @@ static void fill(sim_system *sys, int64_t frame, int chan, int n_chan, unsigned 
         uint32_t *spectrum = n == N ? out : sys->scratch;
         sim_random random;
         sim_random_start(&random, sys->about.seed, chan + i, frame);
-        counts drawn = draw_counts(sys, &random, chan + i);
+        counts drawn = draw_counts(sys, &random, frame, chan + i);
         draw_spectrum(table_of(sys, chan + i), &random, drawn.events - drawn.pileup, spectrum);
         sim_keep_good(sys, chan + i, spectrum);
         if (spectrum != out)
@@ -287,8 +287,8 @@ static void scalers(sim_system *sys, int64_t frame, int chan, uint32_t *out)
 {
     sim_random random;
     sim_random_start(&random, sys->about.seed, chan, frame);
-    counts drawn = draw_counts(sys, &random, chan);
-    out[XSP3_SCALER_CLOCK_TICKS] = out[XSP3_SCALER_TOTAL_TICKS] = sim_run_col_time(sys);
+    counts drawn = draw_counts(sys, &random, frame, chan);
+    out[XSP3_SCALER_CLOCK_TICKS] = out[XSP3_SCALER_TOTAL_TICKS] = sim_frame_ticks(sys, frame);
     out[XSP3_SCALER_RESET_TICKS] = drawn.resets * RESET_TICKS;
     out[XSP3_SCALER_RESET_COUNT] = drawn.resets;
     out[XSP3_SCALER_ALL_EVENTS] = drawn.events;

@@ -200,7 +200,7 @@ static void scalers(sim_system *sys, int64_t frame, int chan, uint32_t *out)
     const sim_window *window = sys->window[chan];
     size_t row = row_of(rec, frame, chan);
     bool has_good = rec->scaler[XSP3_SCALER_ALL_GOOD] != NULL;
-    uint32_t col_time = sim_run_col_time(sys);
+    uint32_t col_time = sim_frame_ticks(sys, frame);
     uint32_t good = recorded(rec, XSP3_SCALER_ALL_GOOD, row, has_good ? 0 : sum_bins(rec, row, 0, rec->n_bins - 1));
     uint32_t events = recorded(rec, XSP3_SCALER_ALL_EVENTS, row, good);
     out[XSP3_SCALER_CLOCK_TICKS] = recorded(rec, XSP3_SCALER_CLOCK_TICKS, row, col_time);

@@ -23,29 +23,31 @@ static sim_system *lock_system(int path, const char *call)
     return &systems[path];
 }
 
-/* 0, or the code of a fault on request; is_open says whether there is a system at all. */
-static int update(sim_system *sys, bool *is_open)
+sim_system *sim_try_acquire(int path, const char *call)
 {
-    *is_open = sys->is_open;
-    if (!sys->is_open)
-        return XSP3_OK;
-    sim_run_update(sys);
-    return sim_fault_on_call(sys);
+    if (path < 0 || path >= XSP3_MAX_PATH)
+        return NULL;
+    sim_system *sys = lock_system(path, call);
+    if (sys->is_open) {
+        sim_run_update(sys);
+        return sys;
+    }
+    sim_release(sys);
+    return NULL;
 }
 
 sim_system *sim_acquire(int path, const char *call)
 {
-    bool is_open = false;
     fault_code = XSP3_OK;
-    if (path >= 0 && path < XSP3_MAX_PATH) {
-        sim_system *sys = lock_system(path, call);
-        fault_code = update(sys, &is_open);
-        if (is_open && fault_code == XSP3_OK)
-            return sys;
-        sim_release(sys);
-    }
-    if (!is_open)
+    sim_system *sys = sim_try_acquire(path, call);
+    if (sys == NULL) {
         sim_fail_in(call, XSP3_INVALID_PATH, "invalid path %d", path);
+        return NULL;
+    }
+    fault_code = sim_fault_on_call(sys);
+    if (fault_code == XSP3_OK)
+        return sys;
+    sim_release(sys);
     return NULL;
 }
 
@@ -174,6 +176,7 @@ static void initialise(sim_system *sys, const sim_arguments *args, const sim_des
     sys->n_channels = args->n_chan < 0 ? about->channels : args->n_chan;
     sys->tick = about->generation == XSP3_GEN_4 ? 20 : 25;
     sys->run_flags = XSP3_RUN_FLAGS_SCALERS | XSP3_RUN_FLAGS_HIST;
+    sys->sync_mode = -1;
     sys->itfg = (sim_itfg){.num_tf = 1, .col_time = 80000, .gap_ticks = 2};
     sys->source = source_of(about);
     for (int chan = 0; chan < XSP3_MAX_CHANS; chan++) {
@@ -181,6 +184,19 @@ static void initialise(sim_system *sys, const sim_arguments *args, const sim_des
         sys->settings.trigger_b[chan] = (Xspress3_TriggerB){.enable = 1, .event_time = about->event_width};
     }
     sim_fan_reset(sys);
+}
+
+/* Frames, and whoever sends triggers. Both or none. */
+static int open_parts(sim_system *sys, int path)
+{
+    int rc = sys->source->open(sys);
+    if (rc < 0 || sys->about.socket[0] == '\0')
+        return rc;
+    sys->socket = sim_socket_open(sys->call, sys->about.socket, path);
+    if (sys->socket != NULL)
+        return XSP3_OK;
+    sys->source->close(sys);
+    return XSP3_ERROR;
 }
 
 static int open_system(const char *call, int path, const sim_arguments *args)
@@ -192,7 +208,7 @@ static int open_system(const char *call, int path, const sim_arguments *args)
     sim_system *sys = lock_system(path, call);
     initialise(sys, args, &about);
     sys->call = call;
-    rc = sys->source->open(sys);
+    rc = open_parts(sys, path);
     sys->is_open = rc == XSP3_OK;
     sim_release(sys);
     return rc < 0 ? rc : path;
@@ -243,13 +259,17 @@ XSP3_API int xsp3_close(int path, int unlink_what)
         return rc;
     pthread_mutex_lock(&table_lock);
     sim_system *sys = lock_system(path, __func__);
+    sim_socket *socket = NULL;
     if (sys->is_open) {
         sys->is_open = false;
         sys->source->close(sys);
         sim_slots_free(&sys->slots);
         sim_roi_free(sys);
+        sim_frames_free(&sys->frames);
+        socket = sys->socket;
     }
     sim_release(sys);
+    sim_socket_close(socket);
     pthread_mutex_unlock(&table_lock);
     return XSP3_OK;
 }

@@ -53,10 +53,36 @@ enum {
 /* Global timing register A */
 enum {
     XSP3_TIME_A_SOURCE = 0x7,
+    XSP3_TIME_A_SOFTWARE = 0,
     XSP3_TIME_A_ITFG = 1,
+    XSP3_TIME_A_IDC = 3,
+    XSP3_TIME_A_TTL_VETO_ONLY = 4,
+    XSP3_TIME_A_TTL_BOTH = 5,
+    XSP3_TIME_A_LVDS_VETO_ONLY = 6,
+    XSP3_TIME_A_LVDS_BOTH = 7,
+    XSP3_TIME_A_F0_INV = 1 << 3,
+    XSP3_TIME_A_VETO_INV = 1 << 4,
+    XSP3_TIME_A_LOOP_IO = 1 << 7,
+    XSP3_TIME_A_SW_MARKERS_SHIFT = 12,
+    XSP3_TIME_A_FROM_RADIAL = 1 << 15,
+    XSP3_TIME_A_DEBOUNCE_SHIFT = 16,
     XSP3_TIME_A_COUNT_ENB = 1 << 29
 };
 #define XSP3_TIME_A_RUN 0x80000000u
+
+/* Register Fixed, and the status word */
+enum { XSP3_TIME_FIXED_FRAME = 0xFFFFFF, XSP3_TIME_FIXED_MARKERS_SHIFT = 30 };
+enum { XSP3_MARKERS_TTL = 0, XSP3_MARKERS_SOFTWARE = 1, XSP3_MARKERS_ITFG = 2 };
+enum {
+    XSP3_STAT_A_FRAME = 0xFFFFFF,
+    XSP3_STAT_A_COUNTING = 1 << 24,
+    XSP3_STAT_A_RUNNING = 1 << 25,
+    XSP3_STAT_A_PAUSED = 1 << 26,
+    XSP3_STAT_A_FINISHED = 1 << 27
+};
+
+/* How cards are wired together */
+enum { XSP3_SYNC_NONE = 0, XSP3_SYNC_IDC = 3, XSP3_SYNC_MIDPLANE = 4, XSP3_SYNC_LAST = 5 };
 
 enum {
     XSP3_ITFG_BURST = 0,
@@ -69,7 +95,7 @@ enum {
 typedef struct {
     int state;          /* circular: frames begun in the slot since its last acknowledge; else 0 */
     int64_t time_frame; /* circular: frame that the slot holds; else the one asked for */
-    int markers;        /* always 0 so far */
+    int markers;        /* bits 0 and 1: TTL inputs 2 and 3, or what else was chosen, when the frame began */
 } Xsp3TFStatus;
 
 typedef struct {
@@ -85,6 +111,16 @@ typedef struct {
     int lhs, rhs; /* inclusive bins */
     int out_bins; /* a divisor of rhs - lhs + 1 */
 } XSP3Roi;
+
+typedef struct {
+    int t_src;
+    uint32_t fixed;
+    int inv_f0, inv_veto, loop_io;
+    int debounce; /* 0..255 ticks */
+    int override_debounce_other; /* of the other cards; 0 or less: by gap mode */
+    uint32_t card0_a_extra, cardn_a_extra;
+    int padding[2];
+} Xsp3Timing;
 
 /* Configuration and information. config: handle >= 0, the same one for the same arguments. config_init: with
  * do_init 0 the handle of the system that this process has open on these cards; dummy_system 0 only. */
@@ -104,6 +140,7 @@ XSP3_API int xsp3_get_chans_per_card(int path);
 XSP3_API int xsp3_get_num_chan_used(int path, int card);
 XSP3_API int xsp3_get_bins_per_mca(int path);
 XSP3_API double xsp3_get_clock_period(int path, int card);
+XSP3_API int xsp3_measure_clock_frequency(int path, int card);
 
 /* Run flags, clocks, settings. clocks_setup: 0 on generation 3, the frequency in Hz on the others. save_settings:
  * into a directory that is there. */
@@ -136,8 +173,19 @@ XSP3_API int xsp3_set_trigger_b(int path, int detector, Xspress3_TriggerB *trig_
 
 /* Timing */
 XSP3_API int xsp3_set_glob_timeA(int path, int card, uint32_t time);
+XSP3_API int xsp3_get_glob_timeA(int path, int card, uint32_t *time);
 XSP3_API int xsp3_set_glob_timeFixed(int path, int card, uint32_t time);
+XSP3_API int xsp3_get_glob_timeFixed(int path, int card, uint32_t *time);
+XSP3_API int xsp3_get_glob_time_statA(int path, int card, uint32_t *time);
+XSP3_API int xsp3_set_timing(int path, Xsp3Timing *setup);
+XSP3_API int xsp3_set_sync_mode(int path, int sync_mode, int enb_global_reset, int gr_card);
+XSP3_API int xsp3_has_itfg(int path, int card);
 XSP3_API int xsp3_itfg_setup(int path, int card, int num_tf, uint32_t col_time, int trig_mode, int gap_mode);
+XSP3_API int xsp3_itfg_setup2(int path, int card, int num_tf, uint32_t col_time, int trig_mode, int gap_mode,
+                              int acq_in_pause, int marker_period, int marker_frame);
+XSP3_API int xsp3_itfg_get_setup(int path, int card, int *num_tf, uint32_t *col_time, int *trig_mode, int *gap_mode);
+XSP3_API int xsp3_itfg_stop(int path, int card);
+XSP3_API int xsp3_itfg_start(int path, int card);
 
 /* Run control */
 XSP3_API int xsp3_histogram_clear(int path, int first_chan, int num_chan, int first_frame, int num_frames);
@@ -160,6 +208,7 @@ XSP3_API int xsp3_histogram_get_dropped(int path, int chan);
 XSP3_API int xsp3_histogram_get_tf_status(int path, int chan, unsigned tf, Xsp3TFStatus *tf_status);
 XSP3_API int xsp3_histogram_get_tf_status_block(int path, int chan, unsigned tf, unsigned ntf,
                                                 Xsp3TFStatus *tf_status);
+XSP3_API int xsp3_histogram_get_tf_markers(int path, int chan, unsigned tf, unsigned num_tf, int *markers);
 
 /* Reading: histogram [num_tf][num_chan][num_aux][num_eng], scalers [dt][n_chan][n_scalers] */
 XSP3_API int xsp3_histogram_read3d(int path, uint32_t *buffer, unsigned x, unsigned y, unsigned t, unsigned dx,
@@ -237,6 +286,9 @@ XSP3_API int xsp3_histogram_stop_list_mode(int path, int chan);
  *   EVENT_WIDTH  2..127                         6
  *   ABSENT       0, 1                           0; with 1 nobody answers
  *   FAULTS       faults with ; between          (none)
+ *   ITFG         0, 1, 2, 3, 4, 5, 8            5; what xsp3_has_itfg says
+ *   CUT_FRAME    drop, report                   drop; is an ITFG or gate frame that a stop cuts off complete?
+ *   SOCKET       path of up to 107 bytes        (none); where commands for the inputs are taken
  *
  * Frame content is a pure function of seed, channel, frame number and collection time.
  *
@@ -256,8 +308,24 @@ XSP3_API int xsp3sim_set(const char *key, const char *value);
 /* Let time pass for all systems with CLOCK=manual: seconds >= 0, kept to 0.5 ns. 0 or -1. */
 XSP3_API int xsp3sim_advance(double seconds);
 
+/* Inputs of all open systems: TTL 0..3 (0 frame zero, 1 trigger and gate, 2 and 3 markers), LVDS 8 (frame
+ * zero) and 9 (gate). They begin low. 0, or -1 when there is no such input or no open system. */
+XSP3_API int xsp3sim_ttl(int input, int level);
+
+/* n pulses on TTL 1, the first one now: away from the level that it has for `high` s, back for `low` s.
+ * edges: half of the period each. They replace those still to come; n = 0 ends these. n 0..2^24-1, times
+ * 1e-9..1e6. With CLOCK=demand they come as fast as the ring has room, and last what is said here. */
+XSP3_API int xsp3sim_edges(int n, double period);
+XSP3_API int xsp3sim_gates(double high, double low, int n);
+
+/* The same to one system, from anywhere on this host: a datagram to the unix socket SOCKET, one of
+ *     edges N PERIOD
+ *     gate HIGH LOW N
+ *     ttl INPUT LEVEL
+ * is answered `ok` or `error: ...` when the sender has an address. */
+
 /* What frame holds or will hold: spectrum 4096 bins, scalers 9, either may be NULL. Collection time is
- * that of the last run, or of itfg_setup before the first one; windows are those now in force. 0,
+ * its own when the frame is there and had another one than the last run, or itfg_setup before that; windows are those now in force. 0,
  * XSP3_INVALID_PATH or XSP3_RANGE_CHECK. */
 XSP3_API int xsp3sim_truth(int path, int chan, int64_t frame, uint32_t *spectrum, uint32_t *scalers);
 
