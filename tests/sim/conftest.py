@@ -28,7 +28,7 @@ class Library:
         return getattr(self.raw, f"xsp3_{name}")
 
     def text(self) -> str:
-        return ffi.string(self.raw.xsp3_get_error_message()).decode()
+        return ffi.string(self.raw.xsp3_get_error_message()).decode(errors="replace")
 
 
 class Simulated:
@@ -132,5 +132,6 @@ def simulate(library: Library, describe: Callable[..., None]) -> Iterator[Callab
         return Simulated(library, handle)
 
     yield make
+    SimControl().fault("clear")
     for handle in opened:
         library.close(handle, 0)

@@ -16,19 +16,6 @@ from xspress3.sim import environment, library, library_path
 CSRC = library_path().parent / "csrc"
 
 
-def test_only_functions_of_the_sdk_and_of_the_simulator_are_exported():
-    nm = shutil.which("nm")
-    if nm is None:
-        pytest.skip("no nm")
-    listing = subprocess.run(
-        [nm, "-D", "--defined-only", library_path()], capture_output=True, text=True, check=True
-    )
-    names = {line.split()[-1] for line in listing.stdout.splitlines()}
-    declared = set(re.findall(r"\b(xsp3\w*)\(", (library_path().parents[1] / "sdk" / "_cdef.h").read_text()))
-
-    assert names == declared | {"xsp3sim_set", "xsp3sim_advance", "xsp3sim_truth"}
-
-
 def test_the_library_prints_nothing():
     code = f"""
 import ctypes

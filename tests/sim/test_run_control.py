@@ -125,7 +125,7 @@ def test_an_edge_within_a_frame_is_lost(simulate, control):
 
 @pytest.mark.parametrize(
     ("source", "trigger"),
-    [(1, HARDWARE), (1, HARDWARE_ONLY_FIRST), (1, 3), (0, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0)],
+    [(1, HARDWARE), (1, HARDWARE_ONLY_FIRST), (1, 3), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0), (7, 0)],
 )
 def test_a_run_that_waits_for_hardware_just_waits(simulate, control, source, trigger):
     system = simulate()

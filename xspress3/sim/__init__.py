@@ -11,6 +11,7 @@ The library stands in for the real one at its path, for any client of the SDK::
 - `environment`: what shall be simulated, as environment variables.
 - `write_settings`: a settings directory for `xsp3_restore_settings`.
 - `write_playback`: a recording in the form that the simulator plays.
+- `xspress3.sim.trigger`: triggers and gates for one that runs in another process.
 - `xspress3.sim.control.SimControl`: change it, let time pass, and ask for the truth while it runs.
 """
 

@@ -2,5 +2,9 @@
 
 int xsp3sim_set(const char *key, const char *value);
 int xsp3sim_advance(double seconds);
+int xsp3sim_fault(const char *what);
+int xsp3sim_ttl(int input, int level);
+int xsp3sim_edges(int n, double period);
+int xsp3sim_gates(double high, double low, int n);
 int xsp3sim_truth(int path, int chan, int64_t frame, uint32_t *spectrum, uint32_t *scalers);
 char *xsp3_get_error_message(void);

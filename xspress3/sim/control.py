@@ -54,10 +54,32 @@ class SimControl:
         """Let time pass for all systems with a manual clock, in steps of 0.5 ns."""
         self._check("xsp3sim_advance", self._raw.xsp3sim_advance(seconds))
 
+    def fault(self, what: str) -> None:
+        """Ask for a fault, such as `"stick 2 100"`, or take all back with `"clear"`; see csrc/xsp3_api.h.
+
+        Raises `SdkError` that says what is allowed. Faults are for the whole process.
+        """
+        self._check("xsp3sim_fault", self._raw.xsp3sim_fault(ffi.new("char[]", what.encode())))
+
+    def ttl(self, input_number: int, level: bool) -> None:
+        """Put an input of all open systems high or low: TTL 0..3, LVDS 8 and 9."""
+        self._check("xsp3sim_ttl", self._raw.xsp3sim_ttl(input_number, int(level)))
+
+    def edges(self, n_edges: int, period: float) -> None:
+        """Give pulses on TTL 1 from now on, half of the period long; they replace those still to come."""
+        self._check("xsp3sim_edges", self._raw.xsp3sim_edges(n_edges, period))
+
+    def gates(self, high: float, low: float, n_gates: int) -> None:
+        """Give gates on TTL 1 from now on, `high` s long with `low` s after each; they replace the others."""
+        self._check("xsp3sim_gates", self._raw.xsp3sim_gates(high, low, n_gates))
+
     def truth(
         self, handle: int, channel: int, frame: int
     ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-        """Spectrum (4096 bins) and scalers (9) that a frame has, whether it came already or not."""
+        """Spectrum (4096 bins) and scalers (9) that a frame has, whether it came already or not.
+
+        A frame that is not there is taken to last the collection time.
+        """
         spectrum = np.empty(N_BINS, dtype="<u4")
         scalers = np.empty(N_SCALERS, dtype="<u4")
         words = [ffi.from_buffer("uint32_t[]", array) for array in (spectrum, scalers)]

@@ -20,6 +20,10 @@ KEYS = (
     "RATE",
     "EVENT_WIDTH",
     "ABSENT",
+    "FAULTS",
+    "ITFG",
+    "CUT_FRAME",
+    "SOCKET",
 )
 """What can be said; values and defaults stand in csrc/xsp3_api.h, and the library checks them."""
 
@@ -62,7 +66,9 @@ def environment(**description: Value) -> dict[str, str]:
     **description
         `channels`, `cards`, `generation` ("3", "mini" or "4"), `seed`, `source` ("physics", "pattern" or
         "playback"), `clock` ("real", "demand" or "manual"), `playback` (a path), `rate` (1/s, one
-        number or one for each channel), `event_width` (ticks), `absent` (bool).
+        number or one for each channel), `event_width` (ticks), `absent` (bool),
+        `faults` (a text of faults with `;` between, as `SimControl.fault` takes them),
+        `itfg` (code that `xsp3_has_itfg` gives), `cut_frame` ("drop" or "report"), `socket` (a path).
 
     Raises
     ------

@@ -22,7 +22,7 @@ XSP3_API int xsp3sim_truth(int path, int chan, int64_t frame, uint32_t *spectrum
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = sim_check_chan(sys, chan);
     if (rc == XSP3_OK && frame < 0)
         rc = sim_fail(sys, XSP3_RANGE_CHECK, "frame=%lld is negative", (long long)frame);

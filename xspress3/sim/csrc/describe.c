@@ -110,12 +110,45 @@ static bool parse_event_width(sim_description *about, const char *value)
     return parse_int(value, 2, 127, &about->event_width);
 }
 
+static bool parse_itfg(sim_description *about, const char *value)
+{
+    static const char *const names[] = {"0", "1", "2", "3", "4", "5", "8", NULL};
+    if (choose(value, names) < 0)
+        return false;
+    return parse_int(value, 0, 8, &about->itfg_code);
+}
+
+static bool parse_cut_frame(sim_description *about, const char *value)
+{
+    static const char *const names[] = {"drop", "report", NULL};
+    int chosen = choose(value, names);
+    about->is_cut_reported = chosen == 1;
+    return chosen >= 0;
+}
+
+static bool parse_socket(sim_description *about, const char *value)
+{
+    size_t length = strlen(value);
+    if (length == 0 || length >= sizeof about->socket)
+        return false;
+    memcpy(about->socket, value, length + 1);
+    return true;
+}
+
 static bool parse_absent(sim_description *about, const char *value)
 {
     int flag = 0;
     bool is_valid = parse_int(value, 0, 1, &flag);
     about->is_absent = flag != 0;
     return is_valid;
+}
+
+static bool parse_faults(sim_description *about, const char *value)
+{
+    if (!sim_faults_are_valid(value))
+        return false;
+    memcpy(about->faults, value, strlen(value) + 1);
+    return true;
 }
 
 static const struct {
@@ -132,6 +165,10 @@ static const struct {
     {"RATE", "0..1e7 per second, or up to 16 of them with commas between", parse_rate},
     {"EVENT_WIDTH", "2..127", parse_event_width},
     {"ABSENT", "0, 1", parse_absent},
+    {"FAULTS", "what xsp3sim_fault takes but clear, with ; between, up to 1023 bytes", parse_faults},
+    {"ITFG", "0, 1, 2, 3, 4, 5, 8", parse_itfg},
+    {"CUT_FRAME", "drop, report", parse_cut_frame},
+    {"SOCKET", "a path of 1..107 bytes", parse_socket},
 };
 #define N_KEYS (sizeof keys / sizeof keys[0])
 
@@ -193,7 +230,8 @@ static int describe_key(const char *call, size_t i, sim_description *about)
 int sim_describe(const char *call, sim_description *about)
 {
     *about = (sim_description){
-        .cards = 1, .generation = XSP3_GEN_3, .seed = 1, .rate = {100000.0}, .n_rates = 1, .event_width = 6};
+        .cards = 1, .generation = XSP3_GEN_3, .seed = 1, .rate = {100000.0}, .n_rates = 1, .event_width = 6,
+        .itfg_code = 5};
     int rc = XSP3_OK;
     pthread_mutex_lock(&overrides_lock);
     for (size_t i = 0; i < N_KEYS && rc == XSP3_OK; i++)

@@ -1,10 +1,11 @@
-/* The run: RUN and COUNT_ENB bits, triggers, and how many frames that makes by now.
+/* The run: RUN and COUNT_ENB bits, time, and how many frames that makes by now.
  *
  *     IDLE --arm--> ARMED --continue--> RUNNING --pause--> PAUSED --continue--> RUNNING ...
  *      ^ \------------start---------------^
  *      +------------- stop, from anywhere; start and arm begin anew, from anywhere
  *
- * Nothing happens between calls: every API call first counts the frames up to its own time.
+ * Nothing happens between calls: every API call first works off what happened at the inputs and counts
+ * the frames, up to its own time.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -12,6 +13,8 @@
 #include <time.h>
 
 #include "sim.h"
+
+/* ---- time ---- */
 
 static _Atomic int64_t manual_time; /* of all systems with CLOCK=manual */
 
@@ -26,7 +29,7 @@ static int64_t now(const sim_system *sys)
     if (sys->about.clock == SIM_CLOCK_MANUAL)
         return atomic_load(&manual_time);
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return ((int64_t)time.tv_sec * 1000000000 + time.tv_nsec) * 2;
+    return ((int64_t)time.tv_sec * 1000000000 + time.tv_nsec) * 2 + sys->leap;
 }
 
 /* ---- counting frames ---- */
@@ -36,37 +39,16 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* On demand a frame is there as soon as it is triggered and the ring has room. */
-static void count_on_demand(sim_system *sys, int64_t *begun, int64_t *complete)
+/* Frames below this one have a place, or are not held up for want of one. */
+static int64_t room(const sim_system *sys)
 {
-    const sim_run *run = &sys->run;
-    int64_t room = run->is_circular ? sim_slots_oldest(&sys->slots) + sys->slots.ring : SIM_UNLIMITED;
-    *begun = *complete = smaller(smaller(run->segment_frames, run->limit), room);
+    return sys->run.is_circular ? sim_slots_oldest(&sys->slots) + sys->slots.ring : SIM_UNLIMITED;
 }
 
-/* Frame k of a segment counts from start + k * period until start + k * period + exposure. */
-static void count_by_time(const sim_system *sys, int64_t *begun, int64_t *complete)
-{
-    const sim_run *run = &sys->run;
-    int64_t exposure = run->itfg.col_time * sys->tick;
-    int64_t period = exposure + run->itfg.gap_ticks * sys->tick;
-    int64_t age = now(sys) - run->segment_start;
-    *begun = run->closed + smaller(run->segment_frames, age / period + 1);
-    *complete = run->closed;
-    if (age >= exposure)
-        *complete += smaller(run->segment_frames, (age - exposure) / period + 1);
-}
-
-void sim_run_update(sim_system *sys)
+static void count(sim_system *sys, int64_t begun, int64_t complete)
 {
     sim_run *run = &sys->run;
-    int64_t begun, complete;
-    if (!run->is_running || !run->has_segment)
-        return;
-    if (sys->about.clock == SIM_CLOCK_DEMAND)
-        count_on_demand(sys, &begun, &complete);
-    else
-        count_by_time(sys, &begun, &complete);
+    sim_mini_limit(sys, &begun, &complete);
     if (begun > run->begun) {
         sim_slots_advance(&sys->slots, run->begun, begun);
         run->begun = begun;
@@ -75,88 +57,205 @@ void sim_run_update(sim_system *sys)
         run->complete = complete;
 }
 
+static int64_t period_of(const sim_system *sys)
+{
+    return ((int64_t)sys->run.itfg.col_time + sys->run.itfg.gap_ticks) * sys->tick;
+}
+
+/* Frame k of a segment counts from since + k * period until since + k * period + exposure. */
+static void count_segment(sim_system *sys)
+{
+    sim_run *run = &sys->run;
+    int64_t exposure = run->itfg.col_time * sys->tick, period = period_of(sys);
+    int64_t age = sys->time - run->since, n_frames = run->next - run->segment_first;
+    int64_t n_complete = age >= exposure ? smaller(n_frames, (age - exposure) / period + 1) : 0;
+    count(sys, run->segment_first + smaller(n_frames, age / period + 1),
+          n_complete > 0 ? run->segment_first + n_complete : 0);
+}
+
+/* On demand a frame is there as soon as it is triggered and the ring has room. */
+static void count_on_demand(sim_system *sys)
+{
+    int64_t n = smaller(sys->run.next, room(sys));
+    if (n > sys->run.segment_first)
+        count(sys, n, n);
+}
+
+static void step_to(sim_system *sys, int64_t time)
+{
+    sys->time = time;
+    if (!sys->run.is_running || sys->run.phase != SIM_SEGMENT)
+        return;
+    if (sys->about.clock == SIM_CLOCK_DEMAND)
+        count_on_demand(sys);
+    else
+        count_segment(sys);
+}
+
+/* On demand the inputs are held up while the ring has no room for the frame that they might begin. */
+static bool is_held_up(const sim_system *sys)
+{
+    const sim_run *run = &sys->run;
+    bool can_only_end_one = run->phase == SIM_OPEN && sim_is_gate(run);
+    return run->is_running && run->begun >= room(sys) && !can_only_end_one;
+}
+
+/* Is something due? On demand the clock leaps to the next event. */
+static bool next_event(sim_system *sys, int64_t *until)
+{
+    int64_t event = sim_inputs_next(sys);
+    if (event >= SIM_UNLIMITED)
+        return false;
+    if (sys->about.clock != SIM_CLOCK_DEMAND)
+        return event <= *until;
+    if (is_held_up(sys))
+        return false;
+    if (event > *until) {
+        sys->leap += event - *until;
+        *until = event;
+    }
+    return true;
+}
+
+void sim_run_update(sim_system *sys)
+{
+    int64_t until = now(sys);
+    while (next_event(sys, &until)) {
+        step_to(sys, sim_inputs_next(sys));
+        sim_inputs_step(sys);
+    }
+    step_to(sys, until > sys->time ? until : sys->time);
+}
+
+/* ---- what makes frames ---- */
+
+void sim_run_begin_segment(sim_system *sys, int64_t n_frames)
+{
+    sim_run *run = &sys->run;
+    run->phase = SIM_SEGMENT;
+    run->since = sys->time;
+    run->segment_first = run->next;
+    run->next += n_frames;
+    step_to(sys, sys->time);
+}
+
+void sim_run_open_frame(sim_system *sys, int64_t since)
+{
+    sim_run *run = &sys->run;
+    run->phase = SIM_OPEN;
+    run->since = since;
+    count(sys, ++run->next, 0);
+}
+
+void sim_run_close_frame(sim_system *sys)
+{
+    sim_run *run = &sys->run;
+    sim_frames_note(sys, run->next - 1, sys->time - run->since);
+    run->phase = SIM_WAITING;
+    count(sys, run->next, run->next);
+}
+
+bool sim_run_is_counting(const sim_system *sys)
+{
+    const sim_run *run = &sys->run;
+    if (run->phase == SIM_OPEN)
+        return sys->time >= run->since;
+    return run->phase == SIM_SEGMENT && run->begun > run->complete;
+}
+
+/* A frame of a segment ends before its time. */
+static void cut_segment(sim_system *sys, bool is_kept)
+{
+    sim_run *run = &sys->run;
+    if (is_kept && run->begun > run->complete) {
+        int64_t begin = run->since + (run->begun - 1 - run->segment_first) * period_of(sys);
+        sim_frames_note(sys, run->begun - 1, sys->time - begin);
+        count(sys, run->begun, run->begun);
+    }
+    run->next = run->complete > run->segment_first ? run->complete : run->segment_first;
+    run->phase = SIM_WAITING;
+}
+
+void sim_run_cut(sim_system *sys, bool is_kept)
+{
+    if (sys->run.phase == SIM_SEGMENT)
+        cut_segment(sys, is_kept);
+    if (sys->run.phase != SIM_OPEN)
+        return;
+    if (is_kept)
+        sim_run_close_frame(sys);
+    else
+        sys->run.next--; /* the number is used again */
+    sys->run.phase = SIM_WAITING;
+}
+
+void sim_run_rewind(sim_system *sys)
+{
+    sys->run.next = sys->run.first;
+    sys->run.begun = sys->run.complete = sys->frames.n_marked = 0;
+    sim_slots_rewind(&sys->slots, sys->run.first);
+}
+
+int64_t sim_run_limit(const sim_system *sys, int64_t n)
+{
+    return sys->run.is_circular ? n : smaller(n, sys->slots.ring);
+}
+
 /* ---- triggers ---- */
 
-static bool first_edge_suffices(int trig_mode)
+int sim_run_source(const sim_run *run)
 {
-    return trig_mode == XSP3_ITFG_BURST || (trig_mode & 4) != 0;
-}
-
-static bool listens_to(const sim_run *run, sim_edge_kind kind)
-{
-    if (run->source != XSP3_TIME_A_ITFG)
-        return false; /* gates and software frames: not simulated yet */
-    switch (run->itfg.trig_mode) {
-    case XSP3_ITFG_BURST:
-    case XSP3_ITFG_SOFTWARE:
-    case XSP3_ITFG_SOFTWARE_ONLY_FIRST:
-        return kind == SIM_EDGE_SOFTWARE;
-    case XSP3_ITFG_HARDWARE:
-    case XSP3_ITFG_HARDWARE_ONLY_FIRST:
-        return kind == SIM_EDGE_TTL;
-    default:
-        return false;
-    }
-}
-
-static void begin_segment(sim_system *sys, int64_t n_frames)
-{
-    sim_run *run = &sys->run;
-    run->has_segment = true;
-    run->segment_start = now(sys);
-    run->segment_frames = n_frames;
-}
-
-/* One frame for this edge; lost while the frame of the edge before still counts. */
-static void trigger_frame(sim_system *sys)
-{
-    sim_run *run = &sys->run;
-    if (sys->about.clock == SIM_CLOCK_DEMAND) {
-        begin_segment(sys, run->has_segment ? run->segment_frames + 1 : 1);
-        return;
-    }
-    bool still_counts = run->has_segment && run->complete == run->closed;
-    if (still_counts)
-        return;
-    run->closed = run->complete;
-    if (run->closed < run->limit)
-        begin_segment(sys, 1);
-    else
-        run->has_segment = false;
+    return (int)(run->time_a & XSP3_TIME_A_SOURCE);
 }
 
 void sim_run_edge(sim_system *sys, sim_edge_kind kind)
 {
+    if (sys->run.is_running && sim_itfg_listens(&sys->run, kind))
+        sim_itfg_trigger(sys);
+}
+
+void sim_run_input(sim_system *sys, int input)
+{
     sim_run *run = &sys->run;
-    if (!run->is_running || !listens_to(run, kind))
+    if (!run->is_running || !run->was_enabled || input != sim_gates_input(run))
         return;
-    if (!first_edge_suffices(run->itfg.trig_mode))
-        trigger_frame(sys);
-    else if (!run->has_segment)
-        begin_segment(sys, run->limit);
-    sim_run_update(sys);
+    if (sim_is_gate(run))
+        sim_gates_follow(sys);
+    else if (sim_gates_is_open(sys, input))
+        sim_run_edge(sys, SIM_EDGE_TTL);
 }
 
 /* ---- RUN and COUNT_ENB ---- */
 
-static int64_t frame_limit(const sim_system *sys, int64_t ring)
+static int make_books(sim_system *sys, int64_t ring)
 {
-    int64_t limit = sys->itfg.num_tf > 0 ? sys->itfg.num_tf : SIM_UNLIMITED;
-    return sim_is_circular(sys) ? limit : smaller(limit, ring);
+    bool is_circular = sim_is_circular(sys);
+    if (!sim_slots_reset(&sys->slots, sys->n_channels, ring, is_circular) || !sim_frames_reset(&sys->frames, ring)) {
+        sim_run_forget(sys);
+        return sim_fail(sys, XSP3_OUT_OF_MEMORY, "no memory to keep the books of a ring of %lld frames",
+                        (long long)ring);
+    }
+    return XSP3_OK;
 }
 
 int sim_run_begin(sim_system *sys, bool count_enable)
 {
-    int64_t ring = sim_ring_frames(sys);
     sys->run = (sim_run){0};
-    if (!sim_slots_reset(&sys->slots, sys->n_channels, ring, sim_is_circular(sys)))
-        return sim_fail(sys, XSP3_OUT_OF_MEMORY, "no memory to keep the books of a ring of %lld frames",
-                        (long long)ring);
+    int rc = make_books(sys, sim_ring_frames(sys));
+    if (rc < 0)
+        return rc;
     sys->run = (sim_run){.is_running = true,
                          .is_circular = sim_is_circular(sys),
-                         .source = (int)(sys->time_a[0] & XSP3_TIME_A_SOURCE),
+                         .time_a = sys->time_a[0],
+                         .marker_mode = sys->time_fixed[0] >> XSP3_TIME_FIXED_MARKERS_SHIFT,
                          .itfg = sys->itfg,
-                         .limit = frame_limit(sys, ring)};
+                         .first = sys->time_fixed[0] & XSP3_TIME_FIXED_FRAME,
+                         .next = sys->time_fixed[0] & XSP3_TIME_FIXED_FRAME};
+    sys->run.limit = sim_run_limit(sys, SIM_UNLIMITED);
+    if (sys->run.first > 0)
+        sim_slots_rewind(&sys->slots, sys->run.first);
+    if (sim_run_source(&sys->run) == XSP3_TIME_A_ITFG)
+        sim_itfg_begin(sys);
     if (count_enable)
         sim_run_continue(sys);
     return XSP3_OK;
@@ -164,29 +263,32 @@ int sim_run_begin(sim_system *sys, bool count_enable)
 
 void sim_run_continue(sim_system *sys)
 {
-    bool rises = !sys->run.count_enabled;
-    sys->run.count_enabled = sys->run.is_running;
-    if (rises)
-        sim_run_edge(sys, SIM_EDGE_SOFTWARE);
+    sim_run *run = &sys->run;
+    if (!run->is_running || run->count_enabled)
+        return;
+    run->count_enabled = run->was_enabled = true;
+    sim_run_edge(sys, SIM_EDGE_SOFTWARE);
+    sim_gates_follow(sys);
+    sim_run_update(sys);
 }
 
 void sim_run_pause(sim_system *sys)
 {
     sys->run.count_enabled = false;
+    sim_gates_follow(sys);
 }
 
 void sim_run_stop(sim_system *sys)
 {
-    sys->run.is_running = sys->run.count_enabled = false;
+    sim_run *run = &sys->run;
+    if (run->is_running)
+        sim_run_cut(sys, sys->about.is_cut_reported || sim_run_source(run) == XSP3_TIME_A_SOFTWARE);
+    run->is_running = run->count_enabled = false;
 }
 
 void sim_run_forget(sim_system *sys)
 {
     sim_slots_free(&sys->slots);
+    sim_frames_free(&sys->frames);
     sys->run = (sim_run){0};
-}
-
-uint32_t sim_run_col_time(const sim_system *sys)
-{
-    return sys->slots.ring > 0 ? sys->run.itfg.col_time : sys->itfg.col_time;
 }

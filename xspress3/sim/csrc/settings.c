@@ -1,14 +1,24 @@
-/* What is set before a run: flags, clocks, settings directories, format, windows, trigger parameters. */
+/* What is set before a run: flags, clocks, settings directories, windows, thresholds, trigger parameters. */
 #include "sim.h"
 
 XSP3_API int xsp3_set_run_flags(int path, int flags)
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     sys->run_flags = flags;
     sim_release(sys);
     return XSP3_OK;
+}
+
+XSP3_API int xsp3_get_run_flags(int path)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return sim_refused(XSP3_INVALID_PATH);
+    int flags = sys->run_flags;
+    sim_release(sys);
+    return flags;
 }
 
 /* ---- clocks ---- */
@@ -41,7 +51,7 @@ XSP3_API int xsp3_clocks_setup(int path, int card, int clk_src, int flags, int t
     (void)tp_type;
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = clocks_setup(sys, card, clk_src);
     sim_release(sys);
     return rc;
@@ -64,63 +74,36 @@ static int restore_settings(sim_system *sys, const char *directory, bool is_forc
     return XSP3_OK;
 }
 
-XSP3_API int xsp3_restore_settings(int path, char *dir_name, int force_mismatch)
+static int restore_path(int path, const char *call, const char *directory, int force_mismatch)
 {
-    sim_system *sys = sim_acquire(path, __func__);
+    sim_system *sys = sim_acquire(path, call);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
-    int rc = restore_settings(sys, dir_name, force_mismatch != 0);
+        return sim_refused(XSP3_INVALID_PATH);
+    int rc = restore_settings(sys, directory, force_mismatch != 0);
     sim_release(sys);
     return rc;
 }
 
-/* ---- format ---- */
-
-static int64_t frames_that_fit(const sim_system *sys, int bits_eng)
+XSP3_API int xsp3_restore_settings(int path, char *dir_name, int force_mismatch)
 {
-    int64_t n_frames = (int64_t)sys->arguments.num_tf << (XSP3_MAX_BITS_ENG - bits_eng);
-    return n_frames < SIM_MAX_RING ? n_frames : SIM_MAX_RING;
+    return restore_path(path, __func__, dir_name, force_mismatch);
 }
 
-int64_t sim_ring_frames(const sim_system *sys)
+/* No clock is saved, so it stays as it is. */
+XSP3_API int xsp3_restore_settings_and_clock(int path, char *dir_name, int force_mismatch)
 {
-    int most_bits = 0;
-    for (int chan = 0; chan < sys->n_channels; chan++)
-        if (sys->bits_eng[chan] > most_bits)
-            most_bits = sys->bits_eng[chan];
-    return frames_that_fit(sys, most_bits);
+    return restore_path(path, __func__, dir_name, force_mismatch);
 }
 
-static int format_run(sim_system *sys, int chan, int nbits_eng)
+XSP3_API int xsp3_save_settings(int path, char *dir_name)
 {
-    int rc = chan == -1 ? XSP3_OK : sim_check_chan(sys, chan);
-    if (rc < 0)
-        return rc;
-    if (nbits_eng < 0 || nbits_eng > XSP3_MAX_BITS_ENG)
-        return sim_fail(sys, XSP3_ERROR, "nbits_eng=%d out of range 0..%d", nbits_eng, XSP3_MAX_BITS_ENG);
-    int64_t ring_before = sim_ring_frames(sys);
-    for (int i = 0; i < sys->n_channels; i++)
-        if (chan == -1 || chan == i)
-            sys->bits_eng[i] = nbits_eng;
-    if (sim_ring_frames(sys) != ring_before)
-        sim_run_forget(sys); /* the places of the ring are no longer where they were */
-    return (int)frames_that_fit(sys, nbits_eng);
-}
-
-XSP3_API int xsp3_format_run(int path, int chan, int aux1_mode, int res_thres, int aux2_cont, int disables,
-                             int aux2_mode, int nbits_eng)
-{
-    (void)res_thres;
-    (void)disables;
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
-    int rc;
-    if (aux1_mode != 0 || aux2_cont != 0 || aux2_mode != 0)
-        rc = sim_fail(sys, XSP3_ERROR, "aux1_mode=%d aux2_cont=%d aux2_mode=%d: the simulator has no auxiliary axes",
-                      aux1_mode, aux2_cont, aux2_mode);
-    else
-        rc = format_run(sys, chan, nbits_eng);
+        return sim_refused(XSP3_INVALID_PATH);
+    sim_settings settings = sys->settings;
+    settings.revision_major = sim_revision_major(sys);
+    int rc = dir_name == NULL ? sim_fail(sys, XSP3_ERROR, "no directory given")
+                              : sim_settings_save(sys->call, dir_name, &settings, sys->n_channels);
     sim_release(sys);
     return rc;
 }
@@ -159,7 +142,7 @@ XSP3_API int xsp3_set_window(int path, int chan, int win, int low, int high)
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = set_window(sys, chan, win, low, high);
     sim_release(sys);
     return rc;
@@ -169,7 +152,7 @@ XSP3_API int xsp3_get_window(int path, int chan, int win, uint32_t *low, uint32_
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = sim_check_chan(sys, chan);
     if (rc == XSP3_OK)
         rc = check_window(sys, win);
@@ -181,18 +164,78 @@ XSP3_API int xsp3_get_window(int path, int chan, int win, uint32_t *low, uint32_
     return rc;
 }
 
+/* ---- good threshold ---- */
+
+static int set_good_thres(sim_system *sys, int chan, uint32_t good_thres)
+{
+    int rc = chan == -1 ? XSP3_OK : sim_check_chan(sys, chan);
+    if (rc < 0)
+        return rc;
+    if (good_thres >= XSP3_BINS_PER_MCA)
+        return sim_fail(sys, XSP3_ERROR, "good_thres=%u out of range 0..%d", good_thres, XSP3_BINS_PER_MCA - 1);
+    for (int i = 0; i < sys->n_channels; i++)
+        if (chan == -1 || chan == i)
+            sys->good_thres[i] = good_thres;
+    return XSP3_OK;
+}
+
+XSP3_API int xsp3_set_good_thres(int path, int chan, uint32_t good_thres)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return sim_refused(XSP3_INVALID_PATH);
+    int rc = set_good_thres(sys, chan, good_thres);
+    sim_release(sys);
+    return rc;
+}
+
+XSP3_API int xsp3_get_good_thres(int path, int chan, uint32_t *good_thres)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return sim_refused(XSP3_INVALID_PATH);
+    int rc = sim_check_chan(sys, chan);
+    if (rc == XSP3_OK && good_thres != NULL)
+        *good_thres = sys->good_thres[chan];
+    sim_release(sys);
+    return rc;
+}
+
 /* ---- trigger parameters ---- */
 
 XSP3_API int xsp3_get_trigger_b(int path, int chan, Xspress3_TriggerB *trig_b)
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = sim_check_chan(sys, chan);
     if (rc == XSP3_OK && trig_b == NULL)
         rc = sim_fail(sys, XSP3_ERROR, "trig_b is NULL");
     if (rc == XSP3_OK)
-        *trig_b = (Xspress3_TriggerB){.enable = 1, .event_time = sys->settings.event_width[chan]};
+        *trig_b = sys->settings.trigger_b[chan];
+    sim_release(sys);
+    return rc;
+}
+
+static int set_trigger_b(sim_system *sys, int chan, const Xspress3_TriggerB *trig_b)
+{
+    int rc = sim_check_chan(sys, chan);
+    if (rc < 0)
+        return rc;
+    if (trig_b == NULL)
+        return sim_fail(sys, XSP3_ERROR, "trig_b is NULL");
+    if (trig_b->event_time < 2 || trig_b->event_time > 127)
+        return sim_fail(sys, XSP3_ERROR, "event_time=%d out of range 2..127", trig_b->event_time);
+    sys->settings.trigger_b[chan] = *trig_b;
+    return XSP3_OK;
+}
+
+XSP3_API int xsp3_set_trigger_b(int path, int detector, Xspress3_TriggerB *trig_b)
+{
+    sim_system *sys = sim_acquire(path, __func__);
+    if (sys == NULL)
+        return sim_refused(XSP3_INVALID_PATH);
+    int rc = set_trigger_b(sys, detector, trig_b);
     sim_release(sys);
     return rc;
 }

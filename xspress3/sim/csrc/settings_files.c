@@ -1,12 +1,15 @@
 /* Settings directories: three text files of lines `key value...`, `#` begins a comment.
  *
  *     dtc_parameters.dat   channel <n> <flags> <all-event offset> <gradient> <in-window offset> <gradient>
- *     trigger_b.dat        event_width <n> <ticks 2..127>
+ *     trigger_b.dat        event_width <n> <ticks 2..127>; other trigger parameters by name
  *     revision.dat         major <n>
  *
- * Channels that a file does not name keep what they had. Written by xspress3.sim.write_settings.
+ * Channels that a file does not name keep what they had. Written by settings_save.c and by
+ * xspress3.sim.write_settings.
  */
+#include <limits.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +23,38 @@ typedef struct {
     int line;
     sim_settings *settings;
 } reader;
+
+#define FIELD(name) {#name, offsetof(Xspress3_TriggerB, name)}
+const sim_trigger_field sim_trigger_fields[SIM_N_TRIGGER_FIELDS] = {
+    FIELD(avemode),
+    FIELD(two_over_mode),
+    FIELD(enable),
+    FIELD(enb_otd_split),
+    FIELD(disable_split),
+    FIELD(combined),
+    FIELD(scaled_thres_mode),
+    FIELD(arm_thres),
+    FIELD(end_thres),
+    FIELD(rearm_thres),
+    FIELD(sep1),
+    FIELD(sep2),
+    FIELD(data_delay),
+    {"event_width", offsetof(Xspress3_TriggerB, event_time)},
+    FIELD(over_thres_delay),
+    FIELD(over_thres_stretch),
+    FIELD(over_thres_trim),
+    FIELD(enb_fast_otd),
+    FIELD(fast_avemode),
+    FIELD(fast_sep1),
+    FIELD(fast_align),
+    FIELD(fast_arm_thres),
+    FIELD(fast_end_thres),
+    FIELD(enb_variable_width),
+    FIELD(variable_width_delay),
+    FIELD(enb_split_touching),
+    FIELD(enb_fast_diff2),
+};
+#undef FIELD
 
 typedef bool (*line_parser)(sim_settings *settings, const char *line);
 
@@ -38,22 +73,39 @@ static bool parse_dtc(sim_settings *settings, const char *line)
 {
     sim_dtc dtc;
     int chan = -1, used = 0;
-    sscanf(line, " channel %9d %9d %lf %lf %lf %lf%n", &chan, &dtc.flags, &dtc.all_event_offset,
-           &dtc.all_event_gradient, &dtc.in_window_offset, &dtc.in_window_gradient, &used);
+    long flags = 0;
+    sscanf(line, " channel %9d %11ld %lf %lf %lf %lf%n", &chan, &flags, &dtc.all_event_offset, &dtc.all_event_gradient,
+           &dtc.in_window_offset, &dtc.in_window_gradient, &used);
     if (!is_all_read(line, used) || !is_channel(chan) || !isfinite(dtc.all_event_offset) ||
-        !isfinite(dtc.all_event_gradient) || !isfinite(dtc.in_window_offset) || !isfinite(dtc.in_window_gradient))
+        !isfinite(dtc.all_event_gradient) || !isfinite(dtc.in_window_offset) || !isfinite(dtc.in_window_gradient) ||
+        flags < INT_MIN || flags > INT_MAX)
         return false;
+    dtc.flags = (int)flags;
     settings->dtc[chan] = dtc;
     return true;
 }
 
-static bool parse_event_width(sim_settings *settings, const char *line)
+static const sim_trigger_field *find_field(const char *name)
 {
-    int chan = -1, ticks = 0, used = 0;
-    sscanf(line, " event_width %9d %9d%n", &chan, &ticks, &used);
-    if (!is_all_read(line, used) || !is_channel(chan) || ticks < 2 || ticks > 127)
+    for (size_t i = 0; i < SIM_N_TRIGGER_FIELDS; i++)
+        if (strcmp(name, sim_trigger_fields[i].name) == 0)
+            return &sim_trigger_fields[i];
+    return NULL;
+}
+
+static bool parse_trigger_b(sim_settings *settings, const char *line)
+{
+    char name[32];
+    int chan = -1, used = 0;
+    long value = 0;
+    sscanf(line, " %31s %9d %11ld%n", name, &chan, &value, &used);
+    const sim_trigger_field *field = used > 0 ? find_field(name) : NULL;
+    if (field == NULL || !is_all_read(line, used) || !is_channel(chan) || value < INT_MIN || value > INT_MAX)
         return false;
-    settings->event_width[chan] = ticks;
+    int word = (int)value;
+    if (field->offset == offsetof(Xspress3_TriggerB, event_time) && (value < 2 || value > 127))
+        return false;
+    memcpy((char *)&settings->trigger_b[chan] + field->offset, &word, sizeof word);
     return true;
 }
 
@@ -108,7 +160,7 @@ int sim_settings_read(const char *call, const char *directory, sim_settings *set
     settings->revision_major = -1;
     int rc = read_file(call, directory, "dtc_parameters.dat", parse_dtc, settings);
     if (rc == XSP3_OK)
-        rc = read_file(call, directory, "trigger_b.dat", parse_event_width, settings);
+        rc = read_file(call, directory, "trigger_b.dat", parse_trigger_b, settings);
     if (rc == XSP3_OK)
         rc = read_file(call, directory, "revision.dat", parse_revision, settings);
     if (rc == XSP3_OK && settings->revision_major < 0)

@@ -10,6 +10,7 @@
 #include "sim.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int64_t fills(int64_t ring, int64_t slot, int64_t begun)
 {
@@ -49,6 +50,18 @@ bool sim_slots_reset(sim_slots *slots, int n_channels, int64_t ring, bool is_cir
     if (slots->acked == NULL)
         *slots = (sim_slots){0};
     return slots->acked != NULL;
+}
+
+void sim_slots_rewind(sim_slots *slots, int64_t first)
+{
+    free(slots->cleared);
+    slots->cleared = NULL;
+    memset(slots->channel, 0, sizeof slots->channel);
+    for (int chan = 0; chan < slots->n_channels; chan++) {
+        slots->channel[chan].oldest = first;
+        for (int64_t slot = 0; slots->acked != NULL && slot < slots->ring; slot++)
+            *acked_fills(slots, chan, slot) = fills(slots->ring, slot, first);
+    }
 }
 
 int64_t sim_slots_frame(const sim_slots *slots, int64_t slot, int64_t begun)

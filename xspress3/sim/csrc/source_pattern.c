@@ -39,7 +39,7 @@ static void scalers(sim_system *sys, int64_t frame, int chan, uint32_t *out)
 {
     uint32_t base = base_of(frame, chan), events = (uint32_t)frame & 0xFFFFFFu;
     uint32_t pileup = (uint32_t)chan < events ? (uint32_t)chan : events;
-    out[XSP3_SCALER_CLOCK_TICKS] = out[XSP3_SCALER_TOTAL_TICKS] = sim_run_col_time(sys);
+    out[XSP3_SCALER_CLOCK_TICKS] = out[XSP3_SCALER_TOTAL_TICKS] = sim_frame_ticks(sys, frame);
     out[XSP3_SCALER_RESET_TICKS] = out[XSP3_SCALER_RESET_COUNT] = 0;
     out[XSP3_SCALER_ALL_EVENTS] = events;
     out[XSP3_SCALER_ALL_GOOD] = events - pileup;

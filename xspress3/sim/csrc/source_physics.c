@@ -4,10 +4,11 @@
  *
  *     resets R    ~ Poisson(T c (100 + r / 2000)), each of 240 ticks
  *     all_events  ~ Poisson(r L c / (1 + r (w + 1) c)),  L = T - 240 R
- *     pileup      ~ Binomial(all_events, 1 - exp(-r * 50 ns)),  all_good = all_events - pileup
+ *     pileup      ~ Binomial(all_events, 1 - exp(-r * 50 ns)),  all_good = all_events - pileup, or less:
+ *                   with a good threshold only those above it
  *
- * so that all_events / (c (T - all_events (w + 1) - 240 R)) estimates r. The spectrum is all_good
- * draws from the line shapes below.
+ * so that all_events / (c (T - all_events (w + 1) - 240 R)) estimates r. The spectrum holds the good
+ * ones of all_events - pileup draws from the line shapes below.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -189,12 +190,12 @@ static int64_t at_most(int64_t value, int64_t limit)
     return value < limit ? value : limit;
 }
 
-static counts draw_counts(const sim_system *sys, sim_random *random, int chan)
+static counts draw_counts(const sim_system *sys, sim_random *random, int64_t frame, int chan)
 {
     const channel_table *table = table_of(sys, chan);
-    int64_t ticks = sim_run_col_time(sys);
+    int64_t ticks = sim_frame_ticks(sys, frame);
     double period = sim_clock_period(sys), rate = table->rate, seconds = (double)ticks * period;
-    int64_t dead_ticks = sys->settings.event_width[chan] + 1;
+    int64_t dead_ticks = sys->settings.trigger_b[chan].event_time + 1;
     if (ticks == 0)
         return (counts){0};
     int64_t resets = sim_random_poisson(random, seconds * (RESETS_PER_SECOND + rate / EVENTS_PER_RESET));
@@ -244,44 +245,56 @@ static void fill(sim_system *sys, int64_t frame, int chan, int n_chan, unsigned 
         uint32_t *spectrum = n == N ? out : sys->scratch;
         sim_random random;
         sim_random_start(&random, sys->about.seed, chan + i, frame);
-        counts drawn = draw_counts(sys, &random, chan + i);
+        counts drawn = draw_counts(sys, &random, frame, chan + i);
         draw_spectrum(table_of(sys, chan + i), &random, drawn.events - drawn.pileup, spectrum);
+        sim_keep_good(sys, chan + i, spectrum);
         if (spectrum != out)
             memcpy(out, spectrum + first, n * sizeof *out);
     }
 }
 
-/* Window counts need the events, but while they are few not the spectrum. */
-static void count_windows(sim_system *sys, sim_random *random, int chan, uint32_t n, uint32_t *in_window)
+/* Counts of a drawn spectrum by bins; returns the good ones. */
+static uint32_t count_bins(sim_system *sys, int chan, uint32_t n, uint32_t *in_window)
+{
+    uint32_t poor = sim_keep_good(sys, chan, sys->scratch);
+    in_window[0] = sim_window_sum(sys, chan, 0, sys->scratch);
+    in_window[1] = sim_window_sum(sys, chan, 1, sys->scratch);
+    return n - poor;
+}
+
+/* Window counts and good ones need the events, but while they are few not the spectrum. */
+static uint32_t count_events(sim_system *sys, sim_random *random, int chan, uint32_t n, uint32_t *in_window)
 {
     const channel_table *table = table_of(sys, chan);
     const sim_window *window = sys->window[chan];
+    uint32_t good = 0;
     in_window[0] = in_window[1] = 0;
     if (n >= MANY_EVENTS) {
         draw_bins(table, random, n, sys->scratch);
-        in_window[0] = sim_window_sum(sys, chan, 0, sys->scratch);
-        in_window[1] = sim_window_sum(sys, chan, 1, sys->scratch);
-        return;
+        return count_bins(sys, chan, n, in_window);
     }
     for (uint32_t i = 0; i < n; i++) {
         uint32_t bin = draw_bin(table, random);
-        in_window[0] += bin >= window[0].low && bin <= window[0].high;
-        in_window[1] += bin >= window[1].low && bin <= window[1].high;
+        bool is_good = sim_is_good(sys, chan, bin);
+        good += is_good;
+        in_window[0] += is_good && bin >= window[0].low && bin <= window[0].high;
+        in_window[1] += is_good && bin >= window[1].low && bin <= window[1].high;
     }
+    return good;
 }
 
 static void scalers(sim_system *sys, int64_t frame, int chan, uint32_t *out)
 {
     sim_random random;
     sim_random_start(&random, sys->about.seed, chan, frame);
-    counts drawn = draw_counts(sys, &random, chan);
-    out[XSP3_SCALER_CLOCK_TICKS] = out[XSP3_SCALER_TOTAL_TICKS] = sim_run_col_time(sys);
+    counts drawn = draw_counts(sys, &random, frame, chan);
+    out[XSP3_SCALER_CLOCK_TICKS] = out[XSP3_SCALER_TOTAL_TICKS] = sim_frame_ticks(sys, frame);
     out[XSP3_SCALER_RESET_TICKS] = drawn.resets * RESET_TICKS;
     out[XSP3_SCALER_RESET_COUNT] = drawn.resets;
     out[XSP3_SCALER_ALL_EVENTS] = drawn.events;
-    out[XSP3_SCALER_ALL_GOOD] = drawn.events - drawn.pileup;
     out[XSP3_SCALER_PILEUP] = drawn.pileup;
-    count_windows(sys, &random, chan, drawn.events - drawn.pileup, &out[XSP3_SCALER_IN_WINDOW0]);
+    out[XSP3_SCALER_ALL_GOOD] =
+        count_events(sys, &random, chan, drawn.events - drawn.pileup, &out[XSP3_SCALER_IN_WINDOW0]);
 }
 
 const sim_source sim_source_physics = {fill, scalers, open, close};

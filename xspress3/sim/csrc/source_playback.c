@@ -114,7 +114,7 @@ static int take_event_widths(sim_system *sys, const recording *rec)
         uint32_t width = word_at(rec->event_width, chan);
         if (width < 2 || width > 127)
             return fail(sys->call, sys->about.playback, "event_width has a value outside 2..127 in its first row");
-        sys->settings.event_width[chan] = (int)width;
+        sys->settings.trigger_b[chan].event_time = (int)width;
     }
     return XSP3_OK;
 }
@@ -158,7 +158,10 @@ static void fill(sim_system *sys, int64_t frame, int chan, int n_chan, unsigned 
     const recording *rec = sys->source_data;
     const unsigned char *from = rec->histogram + (row_of(rec, frame, chan) * rec->n_bins + first) * WORD;
     size_t n_recorded = first >= rec->n_bins ? 0 : rec->n_bins - first < n ? rec->n_bins - first : n;
-    if (n_recorded == rec->n_bins && n == n_recorded) {
+    bool is_plain = n_recorded == rec->n_bins && n == n_recorded;
+    for (int i = 0; i < n_chan; i++)
+        is_plain = is_plain && sys->good_thres[chan + i] == 0;
+    if (is_plain) {
         memcpy(out, from, (size_t)n_chan * n * WORD); /* channels lie side by side */
         return;
     }
@@ -166,6 +169,8 @@ static void fill(sim_system *sys, int64_t frame, int chan, int n_chan, unsigned 
         if (n_recorded > 0)
             memcpy(out, from, n_recorded * WORD);
         memset(out + n_recorded, 0, (n - n_recorded) * WORD);
+        for (unsigned k = 0; k < n && !sim_is_good(sys, chan + i, first + k); k++)
+            out[k] = 0;
     }
 }
 
@@ -179,6 +184,11 @@ static uint32_t sum_bins(const recording *rec, size_t row, size_t low, size_t hi
     return sum;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 static uint32_t recorded(const recording *rec, int scaler, size_t row, uint32_t when_missing)
 {
     return rec->scaler[scaler] != NULL ? word_at(rec->scaler[scaler], row) : when_missing;
@@ -190,16 +200,18 @@ static void scalers(sim_system *sys, int64_t frame, int chan, uint32_t *out)
     const sim_window *window = sys->window[chan];
     size_t row = row_of(rec, frame, chan);
     bool has_good = rec->scaler[XSP3_SCALER_ALL_GOOD] != NULL;
-    uint32_t col_time = sim_run_col_time(sys);
+    uint32_t col_time = sim_frame_ticks(sys, frame);
     uint32_t good = recorded(rec, XSP3_SCALER_ALL_GOOD, row, has_good ? 0 : sum_bins(rec, row, 0, rec->n_bins - 1));
     uint32_t events = recorded(rec, XSP3_SCALER_ALL_EVENTS, row, good);
     out[XSP3_SCALER_CLOCK_TICKS] = recorded(rec, XSP3_SCALER_CLOCK_TICKS, row, col_time);
     out[XSP3_SCALER_RESET_TICKS] = recorded(rec, XSP3_SCALER_RESET_TICKS, row, 0);
     out[XSP3_SCALER_RESET_COUNT] = recorded(rec, XSP3_SCALER_RESET_COUNT, row, 0);
+    size_t thres = sys->good_thres[chan], first = thres == 0 ? 0 : thres + 1;
+    uint32_t poor = first == 0 ? 0 : sum_bins(rec, row, 0, thres);
     out[XSP3_SCALER_ALL_EVENTS] = events;
-    out[XSP3_SCALER_ALL_GOOD] = good;
-    out[XSP3_SCALER_IN_WINDOW0] = sum_bins(rec, row, window[0].low, window[0].high);
-    out[XSP3_SCALER_IN_WINDOW1] = sum_bins(rec, row, window[1].low, window[1].high);
+    out[XSP3_SCALER_ALL_GOOD] = good > poor ? good - poor : 0;
+    out[XSP3_SCALER_IN_WINDOW0] = sum_bins(rec, row, larger(window[0].low, first), window[0].high);
+    out[XSP3_SCALER_IN_WINDOW1] = sum_bins(rec, row, larger(window[1].low, first), window[1].high);
     out[XSP3_SCALER_PILEUP] = recorded(rec, XSP3_SCALER_PILEUP, row, events > good ? events - good : 0);
     out[XSP3_SCALER_TOTAL_TICKS] = recorded(rec, XSP3_SCALER_TOTAL_TICKS, row, col_time);
 }

@@ -5,8 +5,9 @@
 #include "sim.h"
 
 static sim_system systems[XSP3_MAX_PATH];
-static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER; /* one open or close at a time; taken before a system's */
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER; /* taken before that of a system */
 static pthread_once_t locks_made = PTHREAD_ONCE_INIT;
+static _Thread_local int fault_code; /* of the last sim_acquire in this thread */
 
 static void make_locks(void)
 {
@@ -22,18 +23,37 @@ static sim_system *lock_system(int path, const char *call)
     return &systems[path];
 }
 
+sim_system *sim_try_acquire(int path, const char *call)
+{
+    if (path < 0 || path >= XSP3_MAX_PATH)
+        return NULL;
+    sim_system *sys = lock_system(path, call);
+    if (sys->is_open) {
+        sim_run_update(sys);
+        return sys;
+    }
+    sim_release(sys);
+    return NULL;
+}
+
 sim_system *sim_acquire(int path, const char *call)
 {
-    if (path >= 0 && path < XSP3_MAX_PATH) {
-        sim_system *sys = lock_system(path, call);
-        if (sys->is_open) {
-            sim_run_update(sys);
-            return sys;
-        }
-        sim_release(sys);
+    fault_code = XSP3_OK;
+    sim_system *sys = sim_try_acquire(path, call);
+    if (sys == NULL) {
+        sim_fail_in(call, XSP3_INVALID_PATH, "invalid path %d", path);
+        return NULL;
     }
-    sim_fail_in(call, XSP3_INVALID_PATH, "invalid path %d", path);
+    fault_code = sim_fault_on_call(sys);
+    if (fault_code == XSP3_OK)
+        return sys;
+    sim_release(sys);
     return NULL;
+}
+
+int sim_refused(int invalid_path)
+{
+    return fault_code < 0 ? fault_code : invalid_path;
 }
 
 void sim_release(sim_system *sys)
@@ -53,6 +73,18 @@ int sim_check_card_or_all(const sim_system *sys, int card)
     if (card >= -1 && card < sys->arguments.n_cards)
         return XSP3_OK;
     return sim_fail(sys, XSP3_ILLEGAL_CARD, "illegal card specified (%d)", card);
+}
+
+int sim_check_card(const sim_system *sys, int card)
+{
+    if (card >= 0)
+        return sim_check_card_or_all(sys, card);
+    return sim_fail(sys, XSP3_ILLEGAL_CARD, "illegal card specified (%d)", card);
+}
+
+int sim_chans_per_card(const sim_system *sys)
+{
+    return (sys->about.channels + sys->arguments.n_cards - 1) / sys->arguments.n_cards;
 }
 
 int sim_revision_major(const sim_system *sys)
@@ -78,6 +110,11 @@ static bool same_arguments(const sim_arguments *a, const sim_arguments *b)
            a->n_chan == b->n_chan && a->create_module == b->create_module && a->debug == b->debug &&
            a->card_index == b->card_index && strcmp(a->base_ip, b->base_ip) == 0 &&
            strcmp(a->base_mac, b->base_mac) == 0 && strcmp(a->module_name, b->module_name) == 0;
+}
+
+static bool same_cards(const sim_arguments *a, const sim_arguments *b)
+{
+    return a->card_index == b->card_index && a->n_cards == b->n_cards;
 }
 
 static bool share_a_card(const sim_arguments *a, const sim_arguments *b)
@@ -124,64 +161,6 @@ static int find_free(const char *call)
     return sim_fail_in(call, XSP3_ERROR, "all %d paths are in use", XSP3_MAX_PATH);
 }
 
-/* Like the real library: what is no dotted quad is taken as 0.0.0.0. */
-static uint32_t parse_address(const char *text)
-{
-    unsigned part[4];
-    char rest;
-    if (sscanf(text, "%3u.%3u.%3u.%3u%c", &part[0], &part[1], &part[2], &part[3], &rest) != 4)
-        return 0;
-    for (int i = 0; i < 4; i++)
-        if (part[i] > 255)
-            return 0;
-    return part[0] << 24 | part[1] << 16 | part[2] << 8 | part[3];
-}
-
-static int fail_no_answer(const char *call, const sim_arguments *args, int card)
-{
-    uint32_t address = parse_address(args->base_ip) + 1u + (uint32_t)card;
-    return sim_fail_in(call, XSP3_ERROR, "Cannot initialise Fem %u.%u.%u.%u on port %d", address >> 24,
-                       address >> 16 & 255, address >> 8 & 255, address & 255,
-                       args->base_port < 0 ? 30123 : args->base_port);
-}
-
-/* Settle how many channels the hardware has: said, or recorded, or 4. */
-static int settle_channels(const char *call, sim_description *about)
-{
-    int most = XSP3_MAX_CHANS;
-    if (about->source == SIM_PLAYBACK)
-        most = sim_playback_channels(call, about->playback);
-    if (most < 0)
-        return most;
-    if (about->channels == 0)
-        about->channels = about->source == SIM_PLAYBACK ? most : 4;
-    if (about->channels > most)
-        return sim_fail_in(call, XSP3_ERROR, "CHANNELS=%d, but %.256s has %d", about->channels, about->playback, most);
-    if (about->n_rates > 1 && about->n_rates != about->channels)
-        return sim_fail_in(call, XSP3_ERROR, "RATE has %d numbers: allowed is 1, or one for each of %d channels",
-                           about->n_rates, about->channels);
-    return XSP3_OK;
-}
-
-/* Find out what hardware there is, as connecting to it would. */
-static int connect_hardware(const char *call, const sim_arguments *args, sim_description *about)
-{
-    int rc = sim_describe(call, about);
-    if (rc < 0)
-        return rc;
-    if (about->is_absent)
-        return fail_no_answer(call, args, 0);
-    if (args->n_cards > about->cards)
-        return fail_no_answer(call, args, about->cards);
-    rc = settle_channels(call, about);
-    if (rc < 0)
-        return rc;
-    if (args->n_chan == 0 || args->n_chan < -1 || args->n_chan > about->channels)
-        return sim_fail_in(call, XSP3_RANGE_CHECK, "nchan=%d, but the number of channels found is %d", args->n_chan,
-                           about->channels);
-    return XSP3_OK;
-}
-
 static const sim_source *source_of(const sim_description *about)
 {
     static const sim_source *const sources[] = {&sim_source_physics, &sim_source_pattern, &sim_source_playback};
@@ -197,31 +176,46 @@ static void initialise(sim_system *sys, const sim_arguments *args, const sim_des
     sys->n_channels = args->n_chan < 0 ? about->channels : args->n_chan;
     sys->tick = about->generation == XSP3_GEN_4 ? 20 : 25;
     sys->run_flags = XSP3_RUN_FLAGS_SCALERS | XSP3_RUN_FLAGS_HIST;
+    sys->sync_mode = -1;
     sys->itfg = (sim_itfg){.num_tf = 1, .col_time = 80000, .gap_ticks = 2};
     sys->source = source_of(about);
     for (int chan = 0; chan < XSP3_MAX_CHANS; chan++) {
         sys->bits_eng[chan] = XSP3_MAX_BITS_ENG;
-        sys->settings.event_width[chan] = about->event_width;
+        sys->settings.trigger_b[chan] = (Xspress3_TriggerB){.enable = 1, .event_time = about->event_width};
     }
+    sim_fan_reset(sys);
+}
+
+/* Frames, and whoever sends triggers. Both or none. */
+static int open_parts(sim_system *sys, int path)
+{
+    int rc = sys->source->open(sys);
+    if (rc < 0 || sys->about.socket[0] == '\0')
+        return rc;
+    sys->socket = sim_socket_open(sys->call, sys->about.socket, path);
+    if (sys->socket != NULL)
+        return XSP3_OK;
+    sys->source->close(sys);
+    return XSP3_ERROR;
 }
 
 static int open_system(const char *call, int path, const sim_arguments *args)
 {
     sim_description about;
-    int rc = connect_hardware(call, args, &about);
+    int rc = sim_connect(call, args, &about);
     if (rc < 0)
         return rc;
     sim_system *sys = lock_system(path, call);
     initialise(sys, args, &about);
     sys->call = call;
-    rc = sys->source->open(sys);
+    rc = open_parts(sys, path);
     sys->is_open = rc == XSP3_OK;
     sim_release(sys);
     return rc < 0 ? rc : path;
 }
 
 /* With table_lock held. */
-static int config(const char *call, const sim_arguments *args)
+static int open_or_find(const char *call, const sim_arguments *args)
 {
     int rc = check_arguments(call, args);
     if (rc < 0)
@@ -233,28 +227,26 @@ static int config(const char *call, const sim_arguments *args)
     return rc < 0 ? rc : open_system(call, rc, args);
 }
 
-static void copy_text(char *to, size_t size, const char *from, const char *when_null)
+int sim_open(const char *call, const sim_arguments *args)
 {
-    snprintf(to, size, "%s", from != NULL ? from : when_null);
-}
-
-XSP3_API int xsp3_config(int ncards, int num_tf, char *baseIPaddress, int basePort, char *baseMACaddress, int nchan,
-                         int createmodule, char *modname, int debug, int card_index)
-{
-    sim_arguments args = {.n_cards = ncards,
-                          .num_tf = num_tf,
-                          .base_port = basePort,
-                          .n_chan = nchan,
-                          .create_module = createmodule,
-                          .debug = debug,
-                          .card_index = card_index == -1 ? 0 : card_index};
-    copy_text(args.base_ip, sizeof args.base_ip, baseIPaddress, "192.168.0.1");
-    copy_text(args.base_mac, sizeof args.base_mac, baseMACaddress, "02.00.00.00.00.00");
-    copy_text(args.module_name, sizeof args.module_name, modname, "xsp3_scope0");
     pthread_mutex_lock(&table_lock);
-    int rc = config(__func__, &args);
+    int rc = open_or_find(call, args);
     pthread_mutex_unlock(&table_lock);
     return rc;
+}
+
+int sim_attach(const char *call, const sim_arguments *args)
+{
+    int rc = XSP3_MAX_PATH;
+    pthread_mutex_lock(&table_lock);
+    for (int path = XSP3_MAX_PATH - 1; path >= 0; path--)
+        if (systems[path].is_open && same_cards(&systems[path].arguments, args))
+            rc = path;
+    pthread_mutex_unlock(&table_lock);
+    if (rc < XSP3_MAX_PATH)
+        return rc;
+    return sim_fail_in(call, XSP3_ERROR, "do_init=0, and no system with card_index=%d ncards=%d is open here",
+                       args->card_index, args->n_cards);
 }
 
 XSP3_API int xsp3_close(int path, int unlink_what)
@@ -262,14 +254,22 @@ XSP3_API int xsp3_close(int path, int unlink_what)
     (void)unlink_what; /* no shared memory was made */
     if (path < 0 || path >= XSP3_MAX_PATH)
         return sim_fail_in(__func__, XSP3_INVALID_PATH, "invalid path %d", path);
+    int rc = sim_fault_on_close(__func__);
+    if (rc < 0)
+        return rc;
     pthread_mutex_lock(&table_lock);
     sim_system *sys = lock_system(path, __func__);
+    sim_socket *socket = NULL;
     if (sys->is_open) {
         sys->is_open = false;
         sys->source->close(sys);
         sim_slots_free(&sys->slots);
+        sim_roi_free(sys);
+        sim_frames_free(&sys->frames);
+        socket = sys->socket;
     }
     sim_release(sys);
+    sim_socket_close(socket);
     pthread_mutex_unlock(&table_lock);
     return XSP3_OK;
 }

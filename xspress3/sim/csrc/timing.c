@@ -1,11 +1,7 @@
-/* Timing registers, the internal timing generator (ITFG), and run control. */
+/* Timing registers and run control. */
 #include "sim.h"
 
-static int gap_ticks(int gap_mode)
-{
-    static const int ticks[] = {2, 16, 40, 80};
-    return ticks[gap_mode & 3];
-}
+#define LIVE_BITS (XSP3_TIME_A_RUN | XSP3_TIME_A_COUNT_ENB)
 
 /* ---- registers ---- */
 
@@ -16,15 +12,28 @@ static void write_cards(uint32_t *registers, int n_cards, int card, uint32_t val
             registers[i] = value;
 }
 
+/* RUN and COUNT_ENB of card 0 do what they say; nothing begins by writing them. */
+static void obey_live_bits(sim_system *sys, uint32_t value)
+{
+    if ((value & XSP3_TIME_A_RUN) == 0)
+        sim_run_stop(sys);
+    else if ((value & XSP3_TIME_A_COUNT_ENB) == 0)
+        sim_run_pause(sys);
+    else
+        sim_run_continue(sys);
+}
+
 /* The whole register is written, its RUN bit too: without it, a run of card 0 ends. */
 static int set_time_a(sim_system *sys, int card, uint32_t value)
 {
     int rc = sim_check_card_or_all(sys, card);
     if (rc < 0)
         return rc;
+    sim_frames_mark(sys);
     write_cards(sys->time_a, sys->arguments.n_cards, card, value);
-    if (card <= 0 && (value & XSP3_TIME_A_RUN) == 0)
-        sim_run_stop(sys);
+    if (card <= 0)
+        obey_live_bits(sys, value);
+    sim_run_update(sys); /* the debounce may be another one now */
     return XSP3_OK;
 }
 
@@ -32,7 +41,7 @@ XSP3_API int xsp3_set_glob_timeA(int path, int card, uint32_t time)
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = set_time_a(sys, card, time);
     sim_release(sys);
     return rc;
@@ -42,7 +51,7 @@ XSP3_API int xsp3_set_glob_timeFixed(int path, int card, uint32_t time)
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = sim_check_card_or_all(sys, card);
     if (rc == XSP3_OK)
         write_cards(sys->time_fixed, sys->arguments.n_cards, card, time);
@@ -50,22 +59,62 @@ XSP3_API int xsp3_set_glob_timeFixed(int path, int card, uint32_t time)
     return rc;
 }
 
-/* As in the real one, values are cut to the width of their registers, not checked. In force at the next start. */
-XSP3_API int xsp3_itfg_setup(int path, int card, int num_tf, uint32_t col_time, int trig_mode, int gap_mode)
+/* ---- reading registers; the cards follow the first one, and so do their RUN and COUNT_ENB ---- */
+
+static uint32_t time_a(const sim_system *sys, int card)
 {
-    sim_system *sys = sim_acquire(path, __func__);
+    uint32_t live = (sys->run.is_running ? XSP3_TIME_A_RUN : 0) |
+                    (sys->run.count_enabled ? (uint32_t)XSP3_TIME_A_COUNT_ENB : 0);
+    return (sys->time_a[card] & ~LIVE_BITS) | live;
+}
+
+static uint32_t time_fixed(const sim_system *sys, int card)
+{
+    return sys->time_fixed[card];
+}
+
+static uint32_t status(const sim_system *sys, int card)
+{
+    (void)card;
+    const sim_run *run = &sys->run;
+    bool is_counting = sim_run_is_counting(sys);
+    bool is_itfg = sim_run_source(run) == XSP3_TIME_A_ITFG, is_finished = is_itfg && sim_itfg_is_finished(sys);
+    int64_t frame = is_counting ? run->begun - 1 : run->complete > run->first ? run->complete : run->first;
+    uint32_t word = (uint32_t)frame & XSP3_STAT_A_FRAME;
+    if (!run->is_running)
+        return word;
+    bool is_paused = is_itfg && !is_finished && (run->phase == SIM_WAITING || run->complete == run->next);
+    return word | XSP3_STAT_A_RUNNING | (is_counting ? XSP3_STAT_A_COUNTING : 0) |
+           (is_paused ? XSP3_STAT_A_PAUSED : 0) | (is_finished ? XSP3_STAT_A_FINISHED : 0);
+}
+
+static int get(int path, const char *call, int card, uint32_t *word, uint32_t (*read)(const sim_system *sys, int card))
+{
+    sim_system *sys = sim_acquire(path, call);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
-    int rc = XSP3_OK;
-    if (card < 0 || card >= sys->arguments.n_cards)
-        rc = sim_fail(sys, XSP3_ERROR, "illegal card specified (%d)", card);
-    else if (card == 0)
-        sys->itfg = (sim_itfg){.num_tf = num_tf & XSP3_MAX_ITFG_FRAMES,
-                               .col_time = col_time,
-                               .trig_mode = trig_mode & 7,
-                               .gap_ticks = gap_ticks(gap_mode)};
+        return sim_refused(XSP3_INVALID_PATH);
+    int rc = sim_check_card(sys, card);
+    if (rc == XSP3_OK && word == NULL)
+        rc = sim_fail(sys, XSP3_ERROR, "time is NULL");
+    if (rc == XSP3_OK)
+        *word = read(sys, card);
     sim_release(sys);
     return rc;
+}
+
+XSP3_API int xsp3_get_glob_timeA(int path, int card, uint32_t *time)
+{
+    return get(path, __func__, card, time, time_a);
+}
+
+XSP3_API int xsp3_get_glob_timeFixed(int path, int card, uint32_t *time)
+{
+    return get(path, __func__, card, time, time_fixed);
+}
+
+XSP3_API int xsp3_get_glob_time_statA(int path, int card, uint32_t *time)
+{
+    return get(path, __func__, card, time, status);
 }
 
 /* ---- run control: card 0 is the master, the others follow it ---- */
@@ -98,7 +147,7 @@ static int control_path(int path, const char *call, int card, command what)
 {
     sim_system *sys = sim_acquire(path, call);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     int rc = control(sys, card, what);
     sim_release(sys);
     return rc;
@@ -133,7 +182,7 @@ XSP3_API int xsp3_histogram_is_any_busy(int path)
 {
     sim_system *sys = sim_acquire(path, __func__);
     if (sys == NULL)
-        return XSP3_INVALID_PATH;
+        return sim_refused(XSP3_INVALID_PATH);
     sim_release(sys);
     return 0;
 }

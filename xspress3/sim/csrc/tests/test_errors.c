@@ -23,6 +23,18 @@ static void no_function_takes_a_handle_that_is_not_open(int path)
     CHECK_FAILS(xsp3_set_glob_timeA(path, 0, 0), -2, "invalid path ");
     CHECK_FAILS(xsp3_set_glob_timeFixed(path, 0, 0), -2, "invalid path ");
     CHECK_FAILS(xsp3_itfg_setup(path, 0, 1, 1, 0, 0), -2, "invalid path ");
+    CHECK_FAILS(xsp3_measure_clock_frequency(path, 0), -2, "invalid path ");
+    CHECK_FAILS(xsp3_get_glob_timeA(path, 0, buffer), -2, "invalid path ");
+    CHECK_FAILS(xsp3_get_glob_timeFixed(path, 0, buffer), -2, "invalid path ");
+    CHECK_FAILS(xsp3_get_glob_time_statA(path, 0, buffer), -2, "invalid path ");
+    CHECK_FAILS(xsp3_set_timing(path, NULL), -2, "invalid path ");
+    CHECK_FAILS(xsp3_set_sync_mode(path, 0, 0, 0), -2, "invalid path ");
+    CHECK_FAILS(xsp3_has_itfg(path, 0), -2, "invalid path ");
+    CHECK_FAILS(xsp3_itfg_setup2(path, 0, 1, 1, 0, 0, 0, 0, 0), -2, "invalid path ");
+    CHECK_FAILS(xsp3_itfg_get_setup(path, 0, NULL, NULL, NULL, NULL), -2, "invalid path ");
+    CHECK_FAILS(xsp3_itfg_stop(path, 0), -2, "invalid path ");
+    CHECK_FAILS(xsp3_itfg_start(path, 0), -2, "invalid path ");
+    CHECK_FAILS(xsp3_histogram_get_tf_markers(path, 0, 0, 1, NULL), -2, "invalid path ");
     CHECK_FAILS(xsp3_histogram_clear(path, 0, 1, 0, 1), -2, "invalid path ");
     CHECK_FAILS(xsp3_histogram_start(path, 0), -2, "xsp3_histogram_start: invalid path ");
     CHECK_FAILS(xsp3_histogram_arm(path, 0), -2, "invalid path ");

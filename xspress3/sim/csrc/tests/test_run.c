@@ -152,10 +152,10 @@ static void a_hardware_edge_starts_what_waits_for_it(void)
     check_timing(path, 2, 100, XSP3_ITFG_HARDWARE);
     xsp3_histogram_start(path, -1);
     for (int i = 0; i < 3; i++) {
-        sim_system *sys = sim_acquire(path, "test");
-        sim_run_edge(sys, SIM_EDGE_TTL);
-        sim_release(sys);
-        check_ticks(200);
+        xsp3sim_ttl(1, 1);
+        check_ticks(100);
+        xsp3sim_ttl(1, 0);
+        check_ticks(100);
         CHECK_EQUAL(progress(path), i < 2 ? i + 1 : 2);
     }
     xsp3_close(path, 0);

@@ -41,6 +41,21 @@ static void *acknowledge(void *unused)
     return NULL;
 }
 
+static void *correct_and_break(void *unused)
+{
+    double bins[4 * 16], scalers[4 * 9];
+    (void)unused;
+    for (unsigned frame = 0; frame < N_FRAMES; frame++) {
+        xsp3_setDeadtimeCorrectionParameters(path, -1, 0, 0, 1e-7, 0, 0);
+        xsp3_hist_dtc_read4d(path, bins, scalers, 0, 0, 0, frame, 16, 1, 4, 1);
+        xsp3sim_fault("drop 1 3 4 5");
+        xsp3sim_fault("fail xsp3_get_num_cards 2 -5 x");
+        xsp3_get_num_cards(path);
+        xsp3sim_fault("clear");
+    }
+    return NULL;
+}
+
 static void *open_and_close(void *unused)
 {
     (void)unused;
@@ -58,7 +73,7 @@ static void *open_and_close(void *unused)
 
 int main(void)
 {
-    void *(*const jobs[])(void *) = {read_frames, read_frames, watch, acknowledge, open_and_close};
+    void *(*const jobs[])(void *) = {read_frames, read_frames, watch, acknowledge, open_and_close, correct_and_break};
     pthread_t threads[sizeof jobs / sizeof jobs[0]];
     path = check_open("pattern", "manual", RING);
     xsp3_set_run_flags(path, 0x10C);
