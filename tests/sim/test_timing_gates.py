@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.conftest import CIRCULAR, PLAIN, TICK
+from tests.sim.conftest import CIRCULAR, HARDWARE, PLAIN, TICK
+from xspress3.errors import SdkError
 
 SOFTWARE, IDC, TTL_VETO, TTL_BOTH, LVDS_VETO, LVDS_BOTH = 0, 3, 4, 5, 6, 7
 F0_INV, VETO_INV = 1 << 3, 1 << 4
@@ -251,3 +252,25 @@ def test_the_gated_runs_of_the_clients(simulate, control, sequence):
 
     assert system.progress() == 20
     assert total_ticks(system, 20) == [80_000] * 20
+
+
+def test_on_demand_triggers_beyond_the_last_frame_are_not_kept_for_the_next_run(simulate, control):
+    system = simulate(clock="demand", num_tf=4)
+    system.setup(4, 98, trigger=HARDWARE, flags=CIRCULAR)
+    system.histogram_start(-1)
+    control.edges(10, 1e-3)
+    first = system.progress()
+    system.histogram_start(-1)
+
+    assert (first, system.progress()) == (4, 0)
+
+
+def test_inputs_that_are_not_there_are_refused_in_words(simulate, control):
+    with pytest.raises(SdkError, match=r"xsp3sim_edges gave -1 .*no system is open"):
+        control.edges(1, 1.0)
+    simulate()
+
+    with pytest.raises(SdkError, match=r"xsp3sim_ttl .*input=4: allowed is 0\.\.3 \(TTL\), 8 and 9 \(LVDS\)"):
+        control.ttl(4, True)
+    with pytest.raises(SdkError, match=r"xsp3sim_gates .*high=0 low=1 out of range"):
+        control.gates(0.0, 1.0, 1)
