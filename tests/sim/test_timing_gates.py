@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sim.conftest import CIRCULAR, PLAIN, TICK
+from tests.sim.conftest import CIRCULAR, HARDWARE, PLAIN, TICK
+from xspress3.errors import SdkError
+from xspress3.sdk._sdk import ffi
 
 SOFTWARE, IDC, TTL_VETO, TTL_BOTH, LVDS_VETO, LVDS_BOTH = 0, 3, 4, 5, 6, 7
 F0_INV, VETO_INV = 1 << 3, 1 << 4
@@ -115,9 +117,12 @@ def test_the_first_frame_has_the_number_of_the_register(simulate, control):
     first = system.progress()
     after(control, 700)  # frames 10 to 17: all places of the ring
     full = system.progress(), system.overrun()
+    block = ffi.new("Xsp3TFStatus[]", 8)
+    assert system.histogram_get_tf_status_block(0, 10, 8, block) == 0
     after(control, 50)  # frame 18 takes the place of 10
 
     assert (start, first, full) == (0, 11, (18, (0, 0)))
+    assert [(place.state, place.time_frame) for place in block] == [(1, frame) for frame in range(10, 18)]
     assert system.overrun() == (1, 10)
     assert (system.spectra(10, 8)[:, 0, 0] >> 16).tolist() == [0, 11, 12, 13, 14, 15, 16, 17]
 
@@ -251,3 +256,38 @@ def test_the_gated_runs_of_the_clients(simulate, control, sequence):
 
     assert system.progress() == 20
     assert total_ticks(system, 20) == [80_000] * 20
+
+
+def test_on_demand_triggers_beyond_the_last_frame_are_not_kept_for_the_next_run(simulate, control):
+    system = simulate(clock="demand", num_tf=4)
+    system.setup(4, 98, trigger=HARDWARE, flags=CIRCULAR)
+    system.histogram_start(-1)
+    control.edges(10, 1e-3)
+    first = system.progress()
+    system.histogram_start(-1)
+
+    assert (first, system.progress()) == (4, 0)
+
+
+def test_pulses_that_are_ended_in_the_middle_of_one_leave_the_level_as_it_was(simulate, control):
+    system = begin(simulate, TTL_VETO)
+    control.gates(30 * TICK, 30 * TICK, 3)
+    after(control, 70)  # in the second one
+    control.gates(20 * TICK, 30 * TICK, 1)  # which goes on for 20
+    after(control, 5)
+    control.edges(0, 1.0)
+    after(control, 100)
+
+    assert system.progress() == 2
+    assert total_ticks(system, 2) == [30, 15]
+
+
+def test_inputs_that_are_not_there_are_refused_in_words(simulate, control):
+    with pytest.raises(SdkError, match=r"xsp3sim_edges gave -1 .*no system is open"):
+        control.edges(1, 1.0)
+    simulate()
+
+    with pytest.raises(SdkError, match=r"xsp3sim_ttl .*input=4: allowed is 0\.\.3 \(TTL\), 8 and 9 \(LVDS\)"):
+        control.ttl(4, True)
+    with pytest.raises(SdkError, match=r"xsp3sim_gates .*high=0 low=1 out of range"):
+        control.gates(0.0, 1.0, 1)

@@ -445,3 +445,34 @@ def test_the_physics_of_a_frame_follow_its_true_length(simulate, control):
     for frame in range(3):
         np.testing.assert_array_equal(truth[frame][0], spectra[frame, 0])
         np.testing.assert_array_equal(truth[frame][1], scalers[frame, 0])
+
+
+def test_a_frame_dropped_while_it_waited_for_its_trigger_leaves_its_number(simulate, control):
+    system = simulate()
+    setup2(system, 2, 1, HARDWARE, pause=EXCL_FIRST)
+    system.histogram_start(-1)
+    edge(control)
+    after(control, 100)
+    system.itfg_stop(0)
+    system.itfg_start(0)
+    for _ in range(3):
+        edge(control)
+        after(control, 50)
+
+    assert system.progress() == 2
+    assert total_ticks(system, 2) == [50, 48]
+
+
+def test_the_length_of_a_cut_frame_is_not_that_of_the_next_one_in_its_place(simulate, control):
+    system = simulate(num_tf=4, cut_frame="report")
+    system.setup(5, 98, BURST, flags=CIRCULAR)
+    system.histogram_start(-1)
+    after(control, 250)
+    system.itfg_stop(0)  # frame 2 has 50 ticks
+    cut = total_ticks(system, 3)
+    system.itfg_start(0)  # 3 to 7
+    after(control, 1000)
+
+    assert cut == [98, 98, 50]
+    assert system.progress() == 8
+    assert total_ticks(system, 4) == [98] * 4

@@ -92,12 +92,13 @@ static void step_to(sim_system *sys, int64_t time)
         count_segment(sys);
 }
 
-/* On demand the inputs are held up while the ring has no room for the frame that they might begin. */
+/* On demand the inputs are held up while the ring has no room for the frame that they may begin. */
 static bool is_held_up(const sim_system *sys)
 {
     const sim_run *run = &sys->run;
     bool can_only_end_one = run->phase == SIM_OPEN && sim_is_gate(run);
-    return run->is_running && run->begun >= room(sys) && !can_only_end_one;
+    bool may_begin_one = run->next < run->limit && run->phase != SIM_ENDED && !can_only_end_one;
+    return run->is_running && may_begin_one && run->begun >= room(sys);
 }
 
 /* Is something due? On demand the clock leaps to the next event. */
