@@ -26,12 +26,17 @@ def open_detector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Xsp
         ring_frames: int = 64,
         n_channels: int | None = None,
         settings: str | None = None,
+        n_cards: int = 1,
         **description: object,
     ) -> Xspress3Detector:
         for name, value in sim.environment(**{"clock": "manual", "source": "pattern", **description}).items():
             monkeypatch.setenv(name, value)
         config = DetectorConfig(
-            library=str(sim.library_path()), ring_frames=ring_frames, n_channels=n_channels, settings=settings
+            library=str(sim.library_path()),
+            ring_frames=ring_frames,
+            n_channels=n_channels,
+            settings=settings,
+            n_cards=n_cards,
         )
         opened.append(Xspress3Detector.open(config))
         return opened[-1]

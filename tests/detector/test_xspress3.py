@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from xspress3 import sim
+from xspress3.detector import DeadTimeModel, Inputs
 from xspress3.errors import (
     CircularBufferOverrunError,
     ConfigurationError,
@@ -14,7 +15,8 @@ from xspress3.errors import (
     SdkRangeError,
     StateError,
 )
-from xspress3.model import N_SCALERS, Acquisition, Generation, TriggerMode
+from xspress3.model import N_SCALERS, Acquisition, Generation, TriggerMode, Window
+from xspress3.sdk import Roi
 
 EXPOSURE = 0.01
 
@@ -240,3 +242,240 @@ def test_closing_twice_does_nothing_more(open_detector):
 
     detector.close()
     detector.close()
+
+
+def external(mode=TriggerMode.EXTERNAL_MULTI, n_triggers=1, frames_per_trigger=1, **fields):
+    return Acquisition(
+        exposure_time=EXPOSURE,
+        n_triggers=n_triggers,
+        frames_per_trigger=frames_per_trigger,
+        trigger_mode=mode,
+        **fields,
+    )
+
+
+def test_a_hardware_edge_starts_all_frames(open_detector, control):
+    detector = open_detector()
+    timing = detector.arm(external(frames_per_trigger=4))
+    control.advance(10 * timing.period)
+    before = detector.frames_ready().complete
+
+    control.edges(1, 0.001)
+    control.advance(10 * timing.period)
+
+    assert (before, detector.frames_ready().complete) == (0, 4)
+    np.testing.assert_array_equal(read(detector, 0, 4)[0], pattern(0, 4))
+
+
+def test_each_hardware_edge_starts_a_frame(open_detector, control):
+    detector = open_detector()
+    detector.arm(external(n_triggers=4))
+
+    control.edges(3, 2 * EXPOSURE)
+    control.advance(20 * EXPOSURE)
+
+    assert detector.frames_ready().complete == 3
+
+
+GATES = [TriggerMode.EXTERNAL_MULTI_GATE, TriggerMode.TTL_BOTH]
+
+
+@pytest.mark.parametrize("mode", GATES)
+def test_a_gate_is_a_frame_as_long_as_it_is_high(open_detector, control, mode):
+    detector = open_detector()
+    detector.arm(external(mode, n_triggers=3))
+
+    control.gates(0.004, 0.002, 3)
+    control.advance(0.1)
+    _, scalers = read(detector, 0, 3)
+
+    assert detector.frames_ready().complete == 3
+    assert (scalers[:, :, 8] == 0.004 / 12.5e-9).all()
+
+
+def test_a_gate_inverted_is_low(open_detector, control):
+    detector = open_detector()
+    detector.set_inputs(Inputs(is_veto_inverted=True, debounce_ticks=0))
+    control.ttl(1, 1)
+    detector.arm(external(TriggerMode.EXTERNAL_MULTI_GATE, n_triggers=2))
+
+    control.gates(0.004, 0.002, 2)
+    control.advance(0.1)
+
+    assert detector.frames_ready().complete == 2
+    control.ttl(1, 0)
+
+
+def test_pulses_shorter_than_the_debounce_start_nothing(open_detector, control):
+    detector = open_detector()
+    detector.set_inputs(Inputs(debounce_ticks=255))
+    detector.arm(external(TriggerMode.EXTERNAL_MULTI_GATE, n_triggers=5))
+
+    control.gates(200 * 12.5e-9, 0.001, 5)
+    control.advance(1.0)
+
+    assert detector.frames_ready().complete == 0
+
+
+@pytest.mark.parametrize("mode", [TriggerMode.INTERNAL, TriggerMode.SOFTWARE])
+def test_frames_without_end_go_on_until_a_stop(open_detector, control, mode):
+    detector = open_detector(ring_frames=16)
+    timing = detector.arm(external(mode, is_endless=True))
+    if mode is TriggerMode.SOFTWARE:
+        detector.trigger()
+
+    for frame in range(100):
+        control.advance(timing.period)
+        assert detector.frames_ready().complete == frame + 1
+        detector.acknowledge(frame, 1)
+    detector.stop()
+    control.advance(10 * timing.period)
+
+    assert detector.frames_ready().complete == 100
+
+
+def test_frames_without_end_are_refused_where_the_generator_counts_them(open_detector):
+    detector = open_detector(itfg=1)
+
+    with pytest.raises(ConfigurationError, match="is_endless: the timing generator of this xspress3 counts"):
+        detector.arm(external(TriggerMode.INTERNAL, is_endless=True))
+
+
+def test_without_a_timing_generator_only_gates_are_possible(open_detector):
+    detector = open_detector(itfg=0)
+
+    with pytest.raises(ConfigurationError, match="has no timing generator; allowed are gates"):
+        detector.arm(internal(1))
+    detector.arm(external(TriggerMode.EXTERNAL_MULTI_GATE))
+
+
+def test_several_cards_give_the_same_frames_on_all_channels(open_detector, control, monkeypatch):
+    detector = open_detector(n_cards=2, cards=2, channels=8)
+    timing = detector.arm(internal(5))
+    control.advance(5 * timing.period)
+
+    histogram, _ = read(detector, 0, 5)
+
+    assert detector.info.n_cards == 2
+    np.testing.assert_array_equal(histogram, pattern(0, 5, n_channels=8))
+
+
+def test_regions_make_the_spectrum_shorter(open_detector, control):
+    detector = open_detector()
+    detector.set_rois([Roi(100, 199, 100), Roi(1000, 1099, 10)])
+    timing = detector.arm(internal(2))
+    control.advance(2 * timing.period)
+
+    histogram, _ = read(detector, 0, 2)
+
+    full = pattern(0, 2).astype("<u8")
+    summed = full[:, :, 1000:1100].reshape(2, 4, 10, 10).sum(axis=3)
+    assert detector.info.n_bins == 110
+    np.testing.assert_array_equal(histogram[:, :, :100], full[:, :, 100:200])
+    np.testing.assert_array_equal(histogram[:, :, 100:], summed & 0xFFFFFFFF)
+
+
+def test_no_regions_are_the_whole_spectrum_again(open_detector):
+    detector = open_detector()
+    detector.set_rois([Roi(100, 199, 100)])
+
+    detector.set_rois([])
+
+    assert detector.info.n_bins == 4096
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "n_bins", "complaint"),
+    [
+        (100, 199, 0, "n_bins=0, allowed is a divisor of its 100 bins"),
+        (100, 199, 33, "n_bins=33, allowed is a divisor"),
+        (100, 199, 101, "n_bins=101"),
+        (200, 100, 1, "low=200 above high=100"),
+        (0, 4096, 1, r"high=4096 outside 0\.\.4095"),
+    ],
+)
+def test_a_region_that_would_kill_the_library_does_not_reach_it(low, high, n_bins, complaint):
+    with pytest.raises(ConfigurationError, match=complaint):
+        Roi(low, high, n_bins)
+
+
+def test_regions_that_overlap_do_not_reach_the_library(open_detector):
+    with pytest.raises(ConfigurationError, match="overlap"):
+        open_detector().set_rois([Roi(100, 199, 100), Roi(199, 299, 101)])
+
+
+def test_what_changes_frames_is_refused_while_they_are_counted(open_detector, control):
+    detector = open_detector()
+    timing = detector.arm(internal(3))
+    control.advance(timing.period)
+
+    for change in (
+        lambda: detector.set_rois([]),
+        lambda: detector.set_good_threshold(0, 50),
+        lambda: detector.set_inputs(Inputs()),
+    ):
+        with pytest.raises(StateError, match="after 1 of 3 frames, allowed while no run is on"):
+            change()
+    control.advance(2 * timing.period)
+    detector.set_rois([])
+
+
+def test_windows_can_be_set_at_any_time(open_detector, control):
+    detector = open_detector()
+    timing = detector.arm(internal(3))
+    control.advance(timing.period)
+
+    detector.set_window(2, 1, Window(100, 109))
+    _, scalers = read(detector, 0, 1)
+
+    assert detector.windows()[2] == [(0, 0), (100, 109)]
+    assert scalers[0, 2, 6] == pattern(0, 1)[0, 2, 100:110].sum()
+
+
+def test_event_widths_of_ones_own_change_the_correction_and_nothing_else(open_detector, control):
+    detector = open_detector(source="physics", rate=500_000)
+    timing = detector.arm(internal(1))
+    control.advance(timing.period)
+    _, scalers = read(detector, 0, 1)
+
+    before = detector.dead_time_correction(scalers)
+    detector.set_event_widths([100] * 4)
+    after = detector.dead_time_correction(scalers)
+
+    assert (after > before).all()
+    np.testing.assert_array_equal(read(detector, 0, 1)[1], scalers)
+
+
+@pytest.mark.parametrize(
+    ("widths", "complaint"),
+    [
+        ([6, 6], "2 values, allowed is 4"),
+        ([6, 6, 6, 1], "1 ticks for channel 3"),
+        ([6, 6, 6, 128], "128 ticks"),
+    ],
+)
+def test_event_widths_that_cannot_be_are_refused(open_detector, widths, complaint):
+    with pytest.raises(ConfigurationError, match=complaint):
+        open_detector().set_event_widths(widths)
+
+
+def test_the_librarys_own_correction_is_nan_where_it_has_none(open_detector):
+    detector = open_detector()
+    scalers = np.zeros((2, 4, N_SCALERS), "<u4")
+    scalers[0, :, 0] = 1000
+    scalers[0, 1, 1] = 1000  # all of the time in reset
+    scalers[0, 2, 1] = 500
+
+    factors = detector.dead_time_correction(scalers, DeadTimeModel.SDK)
+
+    # Without process dead time the factor is T / (T - R): 1, none, 2, 1; nothing counted gives none.
+    np.testing.assert_array_equal(factors, [[1, np.nan, 2, 1], [np.nan] * 4])
+
+
+def test_a_mini_that_runs_over_says_so(open_detector, control):
+    detector = open_detector(generation="mini", channels=2, ring_frames=8)
+    timing = detector.arm(internal(20))
+
+    control.advance(20 * timing.period)
+
+    assert "CIRCULAR_OVERRUN" in detector.frames_ready().problems

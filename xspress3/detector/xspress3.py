@@ -177,7 +177,9 @@ class Xspress3Detector:
         if rois and not self._sdk.has_roi(0):
             raise ConfigurationError(f"set_rois: {len(rois)} regions, this {self._kind()} records none")
         self._sdk.init_roi()
-        n_bins = self._sdk.set_roi(rois) if rois else self._sdk.get_bins_per_mca()
+        n_bins = self._sdk.get_bins_per_mca()
+        for channel in range(self.info.n_channels if rois else 0):
+            n_bins = self._sdk.set_roi(channel, rois)
         self.info = replace(self.info, n_bins=n_bins)
 
     def set_event_widths(self, event_widths: Sequence[int]) -> None:

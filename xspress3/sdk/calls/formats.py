@@ -114,8 +114,8 @@ class FormatCalls(Calls):
         """Record full spectra again."""
         self._call("xsp3_init_roi", channel)
 
-    def set_roi(self, rois: Sequence[Roi], channel: int = ALL) -> int:
-        """Record these parts of the spectrum only; gives the number of bins that they make together.
+    def set_roi(self, channel: int, rois: Sequence[Roi]) -> int:
+        """Record these parts of a channel's spectrum only; gives the number of bins that they make.
 
         Raises
         ------
