@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks.baselines import compression_rate, copy_rate, plain_writer_rate
 from benchmarks.frames import make_frames, save_playback
+from benchmarks.library import arming_loop, physics_rate, read_cost
 from benchmarks.pipeline import PipelineRun, run_pipeline, verify
 
 FRAMES_PER_BLOCK = 32
@@ -58,6 +59,22 @@ def measure(n_frames: int, directory: Path) -> list[Row]:
             _packing(run, frame_bytes),
         ),
         *(_memory_row(run, process) for process in run.memory),
+        *_library_rows(playback),
+    ]
+
+
+def _library_rows(playback: Path) -> list[Row]:
+    """The library and the detector layer alone, in this process."""
+    arming = arming_loop()
+    copy = "copy of the same bytes"
+    pattern, played = read_cost("pattern"), read_cost("playback", playback)
+    return [
+        Row("read4d, 64 frames, source pattern", pattern, "copies", copy, pattern),
+        Row("read4d, 64 frames, source playback", played, "copies", copy, played),
+        Row("simulated physics, 250 counts a channel", physics_rate(), "frames/s"),
+        Row("arm, take a frame, stop", arming.rate, "times/s"),
+        Row("memory growth over 10,000 of these", arming.memory_growth / 1e6, "MB"),
+        Row("descriptors and threads more after them", arming.descriptor_growth + arming.thread_growth, ""),
     ]
 
 

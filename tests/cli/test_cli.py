@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
 
 import h5py
 import pytest
@@ -174,3 +175,38 @@ def test_serving_goes_on_when_nobody_reads_what_it_tells(tmp_path):
 
     assert json.loads(done.stdout)["sessions"][0]["frames_received"] == 200
     assert "Traceback" not in errors
+
+
+def test_frames_without_end_are_taken_until_a_signal(tmp_path):
+    with serve("--frames", 0, "--exposure", 0.001, "--wait-readers", 1) as server:
+        options = ("--port", data_port(server), "--directory", tmp_path, "--sessions", 1, "--quiet", "--json")
+        with running("receivers.cli", "write", *options) as writer:
+            next_event(server, "session")
+            with pytest.raises(subprocess.TimeoutExpired):
+                server.wait(0.5)
+            server.send_signal(signal.SIGTERM)
+            output, _ = server.communicate(timeout=15)
+            written, _ = writer.communicate(timeout=15)
+
+    report = json.loads(written)["sessions"][0]
+    assert (report["outcome"], report["is_complete"]) == ("stopped", True)
+    assert report["frames_received"] == json.loads(output.splitlines()[-1])["acquired"] > 100
+
+
+@pytest.mark.parametrize(
+    ("mode", "pulses"),
+    [
+        (["external_multi", "--trigger-each"], ["--edges", 5, "--period", 0.01]),
+        (["external_multi_gate"], ["--gate", 0.004, 0.004, 5]),
+    ],
+)
+def test_frames_are_triggered_from_another_process(tmp_path, mode, pulses):
+    socket_path = tmp_path / "sim"
+    options = ("--sim", f"socket={socket_path}", "--exposure", 0.001, "--frames", 5, "--trigger", *mode)
+    with serve(*options) as server:
+        next_event(server, "session")
+        done = xspress3("sim-trigger", "--socket", socket_path, *pulses)
+        output, errors = server.communicate(timeout=15)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(output.splitlines()[-1])["acquired"] == 5, errors

@@ -31,17 +31,23 @@ lib.xsp3_close(handle, 2)
     assert (done.stdout, done.stderr) == ("", "")
 
 
-@pytest.mark.timeout(120)
-def test_the_tests_in_c_pass_under_sanitizers(tmp_path):
-    compiler, make = shutil.which("cc") or shutil.which("gcc"), shutil.which("make")
-    if compiler is None or make is None:
-        pytest.skip("no C compiler or no make")
-    (tmp_path / "empty.c").write_text("int main(void) { return 0; }")
-    probe = [compiler, "-fsanitize=address,undefined", "-o", tmp_path / "empty", tmp_path / "empty.c"]
-    if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
-        pytest.skip("no sanitizers")
+SANITIZERS = {"check": "address,undefined", "check-thread": "thread"}
 
-    command = [make, "-s", "-j2", "-C", CSRC / "tests", f"OUT={tmp_path}", f"CC={compiler}", "check"]
+
+@pytest.mark.timeout(60)  # takes five seconds; a busy machine compiles slowly
+@pytest.mark.parametrize("target", SANITIZERS)
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_the_tests_in_c_pass_under_sanitizers_and_without_warnings(tmp_path, compiler, target):
+    make = shutil.which("make")
+    if make is None or shutil.which(compiler) is None:
+        pytest.skip(f"no {compiler} or no make")
+    (tmp_path / "empty.c").write_text("int main(void) { return 0; }")
+    flag = f"-fsanitize={SANITIZERS[target]}"
+    probe = [compiler, flag, "-o", tmp_path / "empty", tmp_path / "empty.c"]
+    if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+        pytest.skip(f"{compiler} has no {flag}")
+
+    command = [make, "-s", "-j2", "-C", CSRC / "tests", f"OUT={tmp_path}", f"CC={compiler}", target]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr

@@ -436,3 +436,37 @@ def test_arming_that_waits_for_readers_ends_when_somebody_closes(make_streamer):
     thread.join(timeout=5)
 
     assert refused == [True]
+
+
+def test_a_session_without_end_is_over_when_it_is_stopped(detector, streamer, join):
+    reader = join(streamer)
+    detector.finish(500)
+    streamer.arm(Acquisition(exposure_time=FAST, is_endless=True))
+    reader_next(reader, Block)
+
+    streamer.stop()
+
+    assert streamer.wait(timeout=5) == Counts(500, 500, 0)
+
+
+def test_the_start_of_a_session_without_end_says_so(detector, streamer, join):
+    reader = join(streamer)
+    streamer.arm(Acquisition(exposure_time=FAST, is_endless=True))
+
+    start = reader_next(reader, SessionStart)
+
+    assert start.n_frames is None
+    assert start.acquisition["is_endless"] is True
+
+
+def test_a_gate_shorter_than_the_first_is_a_frame_also_when_it_is_the_last(detector, streamer, join):
+    reader = join(streamer)
+    detector.finish(4)
+    detector.cut_ticks = detector.ticks // 2
+    gates = Acquisition(exposure_time=FAST, n_triggers=100, trigger_mode=TriggerMode.EXTERNAL_MULTI_GATE)
+    streamer.arm(gates)
+    assert reader_next(reader, Block).n_frames == 4
+
+    streamer.stop()
+
+    assert frames_of(read_session(reader)) == [4]

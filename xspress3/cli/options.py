@@ -40,6 +40,7 @@ def add_detector(parser: argparse.ArgumentParser) -> None:
         help="the vendor's library, or `sim` (default: XSPRESS3_LIBRARY, then the system's)",
     )
     group.add_argument("--base-ip", metavar="ADDRESS", help="address of this host on the detector's network")
+    group.add_argument("--cards", type=int, metavar="N", help="cards, of which the first leads (default: 1)")
     group.add_argument("--channels", type=int, metavar="N", help="channels to use (default: all)")
     group.add_argument("--ring-frames", type=int, metavar="N", help="frames in the library's ring")
     group.add_argument("--settings", metavar="DIR", help="calibration directory to restore")
@@ -63,6 +64,7 @@ def detector_config(arguments: argparse.Namespace) -> DetectorConfig:
     return DetectorConfig.from_environment(
         library=library,
         base_ip=arguments.base_ip,
+        n_cards=arguments.cards,
         n_channels=arguments.channels,
         ring_frames=arguments.ring_frames,
         settings=arguments.settings,

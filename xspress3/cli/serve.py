@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_to", "run"]
 
+_MODES = ", ".join(mode.value for mode in TriggerMode if mode is not TriggerMode.SOFTWARE)
 TURN = 0.2
 """Seconds within which a signal is obeyed."""
 END_TIMEOUT = 3600.0
@@ -50,9 +51,15 @@ def add_acquisition(parser: argparse.ArgumentParser) -> None:
 
     add("--exposure", float, 0.1, "S", "frame period: counting time and the pause after it")
     add("--latency", float, 0.0, "S", "pause wanted in it")
-    add("--frames", int, 100, "N", "frames of a session")
+    add("--frames", count, 100, "N", "frames of a session, 0 for no end")
     add("--sessions", count, 1, "N", "sessions to take, 0 for no end")
+    add("--trigger", TriggerMode, TriggerMode.INTERNAL, "MODE", f"what starts frames: {_MODES}")
     add("--trigger-period", seconds, None, "S", "give a software trigger for each frame, so far apart")
+    group.add_argument(
+        "--trigger-each",
+        action="store_true",
+        help="wait for a trigger before each frame, not only the first",
+    )
     add("--wait-readers", count, 0, "N", "readers that must have joined first")
     add("--join-timeout", seconds, 60.0, "S", "how long to wait for them")
 
@@ -93,13 +100,16 @@ def _describe(session: Session) -> dict[str, Any]:
 
 
 def _acquisition(arguments: argparse.Namespace) -> Acquisition:
-    is_triggered = arguments.trigger_period is not None
+    gives_triggers = arguments.trigger_period is not None
+    is_each = arguments.trigger_each or gives_triggers
+    n_frames = arguments.frames or 1
     return Acquisition(
         exposure_time=arguments.exposure,
         latency_time=arguments.latency,
-        n_triggers=arguments.frames if is_triggered else 1,
-        frames_per_trigger=1 if is_triggered else arguments.frames,
-        trigger_mode=TriggerMode.SOFTWARE if is_triggered else TriggerMode.INTERNAL,
+        n_triggers=n_frames if is_each else 1,
+        frames_per_trigger=1 if is_each else n_frames,
+        trigger_mode=TriggerMode.SOFTWARE if gives_triggers else arguments.trigger,
+        is_endless=arguments.frames == 0,
     )
 
 

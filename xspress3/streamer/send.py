@@ -104,7 +104,7 @@ class SendLoop:
         self._endpoint.set_result(publisher.endpoint)
         try:
             self._serve(publisher, stop)
-            self._wait_delivered()
+            self._wait_delivered(publisher)
         finally:
             publisher.close()
 
@@ -213,20 +213,20 @@ class SendLoop:
         end = SessionEnd(self._envelope(), reason, counts.acquired, counts.streamed, counts.lost, text)
         self._last = (session, self._send(end, publisher, stop, track=True))
 
-    def _wait_delivered(self) -> None:
+    def _wait_delivered(self, publisher: Publisher) -> None:
         """Wait until readers have taken the end of the last session, at most as long as they may linger."""
         session, tracker = self._last
         if session is None or tracker is None:
             return
-        try:
-            tracker.wait(self._config.linger)
-        except zmq.NotDone:
-            session.fail(
-                StreamError(
-                    f"a reader has not taken the end of session {session.session_id} "
-                    f"within {self._config.linger} s of closing"
-                )
-            )
+        deadline = time.monotonic() + self._config.linger
+        while not tracker.done:
+            if time.monotonic() > deadline:
+                text = f"a reader has not taken the end of session {session.session_id}"
+                session.fail(StreamError(f"{text} within {self._config.linger} s of closing"))
+                return
+            publisher.poll_joins()  # lets zmq notice readers that left, with what waited for them
+            with contextlib.suppress(zmq.NotDone):
+                tracker.wait(_WAIT)
 
     def _envelope(self) -> Envelope:
         session_id = None if self._session is None else self._session.session_id
