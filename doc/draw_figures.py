@@ -18,9 +18,16 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyBboxPatch
 
+from xspress3 import sim
+from xspress3.config import DetectorConfig
+from xspress3.detector import Xspress3Detector
+from xspress3.model import N_SCALERS, Acquisition, as_scalers
+
 IMAGES = Path(__file__).parent / "images"
 INK, BLUE, ORANGE, GREEN, GREY = "#22313f", "#dbe9f6", "#fde8d0", "#dff0d8", "#eef1f4"
 BIN_WIDTH_KEV = 0.01
+EVENT_WIDTH = 6
+EVENTS = 500_000
 
 
 def draw_overview(path: Path) -> None:
@@ -99,6 +106,49 @@ def draw_spectrum(path: Path) -> None:
     _save(figure, path)
 
 
+def draw_dead_time(path: Path) -> None:
+    """What the correction makes of simulated rates, and what is counted without it."""
+    true_rates = np.logspace(3, 6, 13)
+    found, sigmas, counted = zip(*(_measure_rate(rate) for rate in true_rates), strict=True)
+    figure, (rates, ratios) = plt.subplots(1, 2, figsize=(10, 3.8))
+    rates.loglog(true_rates, true_rates, color="0.7", label="true")
+    rates.loglog(true_rates, counted, ".", color="C1", label="counted, per real time")
+    rates.loglog(true_rates, found, "+", color="C0", ms=9, label="corrected")
+    rates.set(xlabel="true rate in 1/s", ylabel="rate in 1/s")
+    rates.legend(frameon=False)
+    ratios.axhline(1, color="0.7")
+    relative, errors = np.array(found) / true_rates, 3 * np.array(sigmas) / true_rates
+    ratios.errorbar(
+        true_rates, relative, errors, fmt="+", color="C0", label="corrected, 3 standard deviations"
+    )
+    ratios.plot(true_rates, np.array(counted) / true_rates, ".", color="C1", label="counted")
+    ratios.set(xscale="log", xlabel="true rate in 1/s", ylabel="rate / true rate")
+    ratios.legend(frameon=False)
+    figure.suptitle(f"Simulated detector, event width {EVENT_WIDTH} ticks of 12.5 ns", fontsize=11)
+    _save(figure, path)
+
+
+def _measure_rate(rate: float) -> tuple[float, float, float]:
+    """Corrected rate, its standard deviation, and the rate counted, of one channel at a true rate."""
+    variables = sim.environment(
+        clock="demand", channels=1, rate=[rate], event_width=EVENT_WIDTH, seed=int(rate)
+    )
+    os.environ.update(variables)
+    with Xspress3Detector.open(DetectorConfig(library=str(sim.library_path()))) as detector:
+        n_frames = max(int(EVENTS / rate / 0.1), 1)
+        detector.arm(Acquisition(exposure_time=0.1, frames_per_trigger=n_frames))
+        raw = np.empty((n_frames, 1, N_SCALERS), "<u4")
+        detector.read_into(0, np.empty((n_frames, 1, detector.info.n_bins), "<u4"), raw)
+        period = detector.info.clock_period
+    scalers = as_scalers(raw)
+    events = int(scalers["all_events"].sum(dtype=np.int64))
+    elapsed = int(scalers["clock_ticks"].sum(dtype=np.int64))
+    ready = elapsed - int(scalers["reset_ticks"].sum(dtype=np.int64))
+    live = ready - events * (EVENT_WIDTH + 1)
+    sigma = np.sqrt(events) * ready / live**2 / period
+    return events / live / period, sigma, events / elapsed / period
+
+
 def _save(figure: plt.Figure, path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=120)
@@ -109,3 +159,4 @@ if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     draw_overview(IMAGES / "overview.png")
     draw_spectrum(IMAGES / "spectrum.png")
+    draw_dead_time(IMAGES / "dead_time.png")
