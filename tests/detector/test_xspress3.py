@@ -293,6 +293,36 @@ def test_a_gate_is_a_frame_as_long_as_it_is_high(open_detector, control, mode):
     assert (scalers[:, :, 8] == 0.004 / 12.5e-9).all()
 
 
+@pytest.mark.parametrize("mode", [TriggerMode.LVDS_GATE, TriggerMode.LVDS_BOTH])
+def test_gates_come_on_the_lvds_input_too(open_detector, control, mode):
+    detector = open_detector()
+    detector.arm(external(mode, n_triggers=2))
+
+    for _ in range(2):
+        control.ttl(9, 1)
+        control.advance(0.004)
+        control.ttl(9, 0)
+        control.advance(0.002)
+
+    assert detector.frames_ready().complete == 2
+    assert (read(detector, 0, 2)[1][:, :, 8] == 0.004 / 12.5e-9).all()
+
+
+def test_frame_zero_takes_the_number_back_to_the_first(open_detector, control):
+    detector = open_detector()
+    detector.arm(external(TriggerMode.TTL_BOTH, n_triggers=10))
+    control.gates(0.004, 0.002, 3)
+    control.advance(0.1)
+    before = detector.frames_ready().complete
+
+    control.ttl(0, 1)
+    control.gates(0.004, 0.002, 1)
+    control.advance(0.1)
+    control.ttl(0, 0)
+
+    assert (before, detector.frames_ready().complete) == (3, 1)
+
+
 def test_a_gate_inverted_is_low(open_detector, control):
     detector = open_detector()
     detector.set_inputs(Inputs(is_veto_inverted=True, debounce_ticks=0))
