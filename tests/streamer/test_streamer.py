@@ -470,3 +470,15 @@ def test_a_gate_shorter_than_the_first_is_a_frame_also_when_it_is_the_last(detec
     streamer.stop()
 
     assert frames_of(read_session(reader)) == [4]
+
+
+def test_a_detector_whose_numbers_start_again_fails_the_session(detector, streamer, join):
+    reader = join(streamer)
+    detector.finish(40)
+    session = streamer.arm(internal(1000))
+    reader_next(reader, Block)
+
+    detector.finish(3)
+
+    with pytest.raises(AcquisitionError, match="went back from 40 frames to 3"):
+        session.wait(timeout=5)

@@ -165,6 +165,11 @@ class _Run:
         if ready.problems:
             raise AcquisitionError(f"detector after {ready.complete} frames: {ready.problems}")
         complete = min(ready.complete, self._n_frames)
+        if complete < self._complete:
+            raise AcquisitionError(
+                f"the detector went back from {self._complete} frames to {ready.complete}: something has "
+                "started its numbers again, such as the frame-zero input or another program"
+            )
         now = time.monotonic()
         if complete > self._complete:
             self._complete, self._newest_at = complete, now
