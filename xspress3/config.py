@@ -51,6 +51,10 @@ class DetectorConfig:
     n_cards: int = 1
     sync_mode: int = 1
 
+    def __post_init__(self) -> None:
+        if self.sync_mode not in range(6):
+            raise ConfigurationError(f"sync_mode: {self.sync_mode}, allowed is 0..5")
+
     @classmethod
     def from_environment(
         cls, environment: Mapping[str, str] | None = None, **arguments: Any

@@ -169,7 +169,7 @@ class Acquisition:
     def _check_counts(self) -> None:
         for name in ("n_triggers", "frames_per_trigger"):
             value = getattr(self, name)
-            if not 1 <= value <= MAX_ITFG_FRAMES:
+            if type(value) is not int or not 1 <= value <= MAX_ITFG_FRAMES:
                 raise ConfigurationError(f"{name}: {value}, allowed is 1..{MAX_ITFG_FRAMES}")
         product = self.n_triggers * self.frames_per_trigger
         if product > MAX_ITFG_FRAMES:

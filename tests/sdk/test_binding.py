@@ -10,7 +10,7 @@ import pytest
 
 import xspress3.sdk
 from xspress3 import sim
-from xspress3.errors import ConfigurationError, SdkError, SdkRangeError
+from xspress3.errors import ConfigurationError, SdkRangeError, StateError
 from xspress3.model import Window
 from xspress3.sdk import Sdk, open_library
 from xspress3.sdk.constants import ErrorCode, GapMode, ItfgTrigger, RunFlag, TimingSource
@@ -83,6 +83,7 @@ def test_energy_bits_beyond_the_format_do_not_reach_the_library(sdk, n_bits):
         ({"n_channels": 17}, "n_channels=17, allowed is 1..16"),
         ({"base_ip": "10.0.0"}, "base_ip='10.0.0', allowed is an address"),
         ({"base_ip": ""}, "base_ip=''"),
+        ({"base_mac": "garbage"}, "base_mac='garbage', allowed is such as"),
         ({"base_port": 65536}, "base_port=65536, allowed is -1..65535"),
     ],
 )
@@ -176,5 +177,5 @@ def test_a_closed_system_refuses_calls_and_a_second_close_does_nothing(sdk):
     sdk.close()
     sdk.close()
 
-    with pytest.raises(SdkError, match="invalid path"):
+    with pytest.raises(StateError, match="xsp3_get_num_chan of a system that was closed"):
         sdk.get_num_chan()

@@ -262,6 +262,11 @@ def test_corrected_reads_are_the_plain_ones_times_the_factor(open_sdk):
     assert sdk.get_dead_time_energy() == 6.0
 
 
+def test_corrected_scalers_that_do_not_fit_the_histogram_do_not_reach_the_library(sdk):
+    with pytest.raises(ConfigurationError, match=r"scalers \(1, 1, 9\) for a histogram \(64, 4, 16\)"):
+        sdk.hist_dtc_read4d(np.zeros((64, 4, 16)), np.zeros((1, 1, 9)), 0)
+
+
 def test_dead_time_parameters_keep_their_places_in_both_orders(sdk):
     wanted = DeadTimeParameters(DeadTimeFlag.USE_GOOD_EVENT, 1e-7, 2e-9, 3e-7, 4e-9)
 

@@ -15,9 +15,14 @@ __all__ = ["Detector", "Ready"]
 
 @dataclass(frozen=True)
 class Ready:
-    """Frames 0 to `complete - 1` can be read; `problems` is empty or says what went wrong."""
+    """Frames 0 to `complete - 1` can be read.
+
+    `furthest` is the same of the channel that is ahead of the others, `problems` is empty or says what
+    went wrong.
+    """
 
     complete: int
+    furthest: int = 0
     problems: str = ""
 
 

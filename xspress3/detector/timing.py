@@ -59,7 +59,7 @@ class Inputs:
     debounce_ticks: int = 80
 
     def __post_init__(self) -> None:
-        if not 0 <= self.debounce_ticks <= MAX_DEBOUNCE_TICKS:
+        if type(self.debounce_ticks) is not int or not 0 <= self.debounce_ticks <= MAX_DEBOUNCE_TICKS:
             raise ConfigurationError(
                 f"debounce_ticks: {self.debounce_ticks}, allowed is 0..{MAX_DEBOUNCE_TICKS}"
             )

@@ -94,6 +94,7 @@ class Xspress3Detector:
         self._sdk = sdk
         self._armed: Acquisition | None = None
         self._inputs = Inputs()
+        self._is_raised = False
         self._sync_mode = config.sync_mode
         self._itfg = ItfgCode.MINIMAL
         self.info = self._set_up(config.settings)
@@ -178,8 +179,13 @@ class Xspress3Detector:
             raise ConfigurationError(f"set_rois: {len(rois)} regions, this {self._kind()} records none")
         self._sdk.init_roi()
         n_bins = self._sdk.get_bins_per_mca()
-        for channel in range(self.info.n_channels if rois else 0):
-            n_bins = self._sdk.set_roi(channel, rois)
+        self.info = replace(self.info, n_bins=n_bins)
+        try:
+            for channel in range(self.info.n_channels if rois else 0):
+                n_bins = self._sdk.set_roi(channel, rois)
+        except BaseException:
+            self._sdk.init_roi()  # not some channels with regions and some without
+            raise
         self.info = replace(self.info, n_bins=n_bins)
 
     def set_event_widths(self, event_widths: Sequence[int]) -> None:
@@ -189,7 +195,7 @@ class Xspress3Detector:
                 f"event_widths: {len(event_widths)} values, allowed is {self.info.n_channels}"
             )
         for channel, width in enumerate(event_widths):
-            if not MIN_EVENT_TIME <= width <= MAX_EVENT_TIME:
+            if type(width) is not int or not MIN_EVENT_TIME <= width <= MAX_EVENT_TIME:
                 raise ConfigurationError(
                     f"event_widths: {width} ticks for channel {channel}, "
                     f"allowed is {MIN_EVENT_TIME}..{MAX_EVENT_TIME}"
@@ -248,10 +254,11 @@ class Xspress3Detector:
         words = itfg_words(acquisition, self.info.clock_period)
         sdk = self._sdk
         sdk.histogram_stop()
-        self._armed = None
-        self._set_timing(acquisition.trigger_mode)
+        self._armed, self._is_raised = None, False
         if not acquisition.trigger_mode.is_gated:
+            # Before the timing: cards that follow take their debounce from the gap.
             sdk.itfg_setup(words.n_frames, words.collection_ticks, words.trigger, words.gap)
+        self._set_timing(acquisition.trigger_mode)
         self._begin(acquisition.trigger_mode)
         self._armed = acquisition
         return timing
@@ -283,8 +290,12 @@ class Xspress3Detector:
         if self._armed is None or self._armed.trigger_mode is not TriggerMode.SOFTWARE:
             armed = "nothing" if self._armed is None else f"trigger mode {self._armed.trigger_mode.value}"
             raise StateError(f"software trigger while {armed} is armed, allowed with trigger mode software")
+        if self._is_raised:  # a pause failed: without it the next edge would be none
+            self._sdk.histogram_pause(0)
+        self._is_raised = True
         self._sdk.histogram_continue(0)
         self._sdk.histogram_pause(0)
+        self._is_raised = False
 
     def frames_ready(self) -> Ready:
         """How far the run is, and what the library complains of."""
@@ -292,7 +303,8 @@ class Xspress3Detector:
         serious = progress.flags & ~_HARMLESS
         if self.info.generation is not Generation.XSPRESS3_MINI:
             serious &= ~ErrorFlag.CIRCULAR_OVERRUN  # counting goes on; `read_into` finds what is gone
-        return Ready(progress.complete, f"error flags {serious!r}" if serious else "")
+        problems = f"error flags {serious!r}" if serious else ""
+        return Ready(progress.complete, progress.furthest, problems)
 
     def read_into(
         self, first_frame: int, histogram: npt.NDArray[np.uint32], scalers: npt.NDArray[np.uint32]
@@ -359,7 +371,7 @@ class Xspress3Detector:
         if self._armed is None:
             return
         complete, wanted = self._sdk.check_progress().complete, self._armed.n_frames
-        if wanted is None or complete < wanted:
+        if wanted is None or complete < wanted or self._armed.trigger_mode.is_gated:
             raise StateError(
                 f"{action} after {complete} of {wanted or 'endless'} frames, allowed while no run is on"
             )

@@ -20,7 +20,7 @@ from xspress3.sdk.calls.reading import ReadCalls
 from xspress3.sdk.calls.run import SLOT_STATUS_DTYPE, Progress, RunCalls
 from xspress3.sdk.calls.settings import SettingsCalls
 from xspress3.sdk.calls.timing import TimingCalls
-from xspress3.sdk.check import require_address, require_between
+from xspress3.sdk.check import require_address, require_between, require_mac
 from xspress3.sdk.constants import MAX_CARD_INDEX, MAX_CARDS, MAX_CHANNELS_PER_CARD, MAX_RING_FRAMES
 from xspress3.sdk.library import SdkLibrary
 
@@ -146,7 +146,7 @@ def _config_arguments(
         require_between(call, "ring_frames", ring_frames, 1, MAX_RING_FRAMES),
         ffi.NULL if base_ip is None else c_string(require_address(call, "base_ip", base_ip)),
         require_between(call, "base_port", base_port, -1, 65535),
-        ffi.NULL if base_mac is None else c_string(base_mac),
+        ffi.NULL if base_mac is None else c_string(require_mac(call, "base_mac", base_mac)),
         -1 if n_channels is None else require_between(call, "n_channels", n_channels, 1, most_channels),
         1,
         ffi.NULL,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from typing import TypeVar
 
 from xspress3.errors import ConfigurationError, SdkBusyError, SdkConnectionError, SdkError, SdkRangeError
 from xspress3.sdk.constants import ErrorCode
 
-__all__ = ["check", "require_address", "require_between"]
+__all__ = ["check", "require_address", "require_between", "require_mac"]
 
 Result = TypeVar("Result", int, float)
 
@@ -18,6 +19,7 @@ _BY_CODE: dict[int, type[SdkError]] = {
     ErrorCode.XSP3_ERR_DEV_NOT_FOUND: SdkConnectionError,
     ErrorCode.XSP3_WOULD_BLOCK: SdkBusyError,
 }
+_MAC = re.compile(r"[0-9A-Fa-f]{2}([.:])[0-9A-Fa-f]{2}(\1[0-9A-Fa-f]{2}){4}")
 _NAMES = {code.value: code.name for code in ErrorCode}
 _NO_ANSWER = "cannot initialise"
 """How the library says that nobody answers; the code is only the general one."""
@@ -52,6 +54,19 @@ def require_between(call: str, name: str, value: int, low: int, high: int) -> in
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ConfigurationError(f"{call}: {name}={value}, allowed is {low}..{high}")
     return int(value)
+
+
+def require_mac(call: str, name: str, value: str) -> str:
+    """`value`, when it is six hexadecimal bytes with colons or points between.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the value.
+    """
+    if not _MAC.fullmatch(value):
+        raise ConfigurationError(f"{call}: {name}={value!r}, allowed is such as 02.00.00.00.00.00")
+    return value
 
 
 def require_address(call: str, name: str, value: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xspress3.config import StreamerConfig
-from xspress3.detector import Detector
+from xspress3.detector import Detector, Ready
 from xspress3.errors import AcquisitionError, AcquisitionTimeoutError, CircularBufferOverrunError
 from xspress3.model import SCALER_NAMES, TriggerMode
 from xspress3.stream import Slot
@@ -31,6 +31,7 @@ _POLL_SHORTEST = 0.0002
 _POLL_LONGEST = 0.01
 _SLOT_WAIT = 0.1
 _TOTAL_TICKS = SCALER_NAMES.index("total_ticks")
+_CLOCK_TICKS = SCALER_NAMES.index("clock_ticks")
 ENDLESS = 1 << 62
 """Frames of a session that only a stop ends."""
 _TICK_TOLERANCE = 2
@@ -133,11 +134,8 @@ class _Run:
         self._margin = 0
         self._closing_since: float | None = None
         self._poll = min(max(session.timing.period / 4, _POLL_SHORTEST), _POLL_LONGEST)
-        self._stall_after = (
-            self._config.stall_timeout + 2 * session.timing.period
-            if session.acquisition.trigger_mode is TriggerMode.INTERNAL
-            else None
-        )
+        self._is_internal = session.acquisition.trigger_mode is TriggerMode.INTERNAL
+        self._stall_after = self._config.stall_timeout + 2 * session.timing.period
 
     def read_all(self) -> EndReason:
         """Read until all frames are there, or somebody stops."""
@@ -154,7 +152,11 @@ class _Run:
                 break
             else:
                 self._session.stop_requested.wait(self._poll)
-        return EndReason.STOPPED if self._is_stopped else EndReason.COMPLETE
+        if self._is_stopped:
+            return EndReason.STOPPED
+        if self._session.acquisition.trigger_mode.is_gated:
+            self._detector.stop()  # the electronics do not know how many gates were wanted
+        return EndReason.COMPLETE
 
     def _stop_detector(self) -> None:
         self._detector.stop()
@@ -174,14 +176,21 @@ class _Run:
         if complete > self._complete:
             self._complete, self._newest_at = complete, now
             self._waiting_since = self._waiting_since or now
-        elif self._is_stalled(complete, now):
-            raise AcquisitionTimeoutError(f"no frame for {self._stall_after:.1f} s after {complete} frames")
+        elif self._is_stalled(ready, now):
+            ahead = "" if ready.furthest <= ready.complete else f", while a channel has {ready.furthest}"
+            raise AcquisitionTimeoutError(
+                f"no frame for {self._stall_after:.1f} s after {complete} frames{ahead}"
+            )
 
-    def _is_stalled(self, complete: int, now: float) -> bool:
-        """Whether frames should come and do not; once all are there, only readers are waited for."""
-        if self._stall_after is None or self._is_stopped or complete >= self._n_frames:
+    def _is_stalled(self, ready: Ready, now: float) -> bool:
+        """Whether frames should come and do not; once all are there, only readers are waited for.
+
+        With internal timing they should always come, else when a channel has what another has not.
+        """
+        if self._is_stopped or ready.complete >= self._n_frames:
             return False
-        return now - self._newest_at > self._stall_after
+        is_expected = self._is_internal or ready.furthest > ready.complete
+        return is_expected and now - self._newest_at > self._stall_after
 
     def _is_due(self) -> bool:
         """Whether frames that do not fill a block shall go nevertheless."""
@@ -230,6 +239,7 @@ class _Run:
             slot.n_frames -= 1
         elif self._full_ticks is None:
             self._full_ticks = int(slot.scalers[0, :, _TOTAL_TICKS].min())
+        self._count_short(slot.scalers[: slot.n_frames])
         self._latest.offer(self._session, slot)
         kept = slot.n_frames
         self._session.acquired += kept
@@ -238,6 +248,14 @@ class _Run:
         else:
             self._session.ring.give_back(slot)
         self._acknowledge(n_frames)
+
+    def _count_short(self, scalers: npt.NDArray[np.uint32]) -> None:
+        """Count frames of which network packets were dropped: fewer ticks counted than passed."""
+        missing = scalers[:, :, _TOTAL_TICKS].astype(np.int64) - scalers[:, :, _CLOCK_TICKS]
+        n_short = int(np.count_nonzero((missing > _TICK_TOLERANCE).any(axis=1)))
+        if n_short and not self._session.n_short:
+            logger.warning("session %d: packets were dropped in frames", self._session.session_id)
+        self._session.n_short += n_short
 
     def _acknowledge(self, n_frames: int) -> None:
         self._detector.acknowledge(self._next_frame, n_frames)

@@ -210,6 +210,8 @@ class SendLoop:
     ) -> None:
         counts = session.counts
         text = "" if session.error is None else f"{type(session.error).__name__}: {session.error}"[:1000]
+        if session.n_short:
+            text = f"{session.n_short} frames lost network packets, see clock_ticks and total_ticks; {text}"
         end = SessionEnd(self._envelope(), reason, counts.acquired, counts.streamed, counts.lost, text)
         self._last = (session, self._send(end, publisher, stop, track=True))
 

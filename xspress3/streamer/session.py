@@ -40,7 +40,8 @@ class Session:
     """A run and its counters.
 
     Each counter is written by one thread: `acquired` and `lost` by the one that acquires,
-    `streamed` by the one that sends.
+    `streamed` by the one that sends. `n_short` are frames of which network packets were dropped: they
+    are acquired, and their clock ticks below their total ticks.
     """
 
     session_id: int
@@ -55,6 +56,7 @@ class Session:
     acquired: int = 0
     streamed: int = 0
     lost: int = 0
+    n_short: int = 0
     error: Exception | None = None
     is_error_raised: bool = False
     stop_requested: threading.Event = field(default_factory=threading.Event)

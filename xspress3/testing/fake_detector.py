@@ -14,6 +14,7 @@ from xspress3.model import N_SCALERS, SCALER_NAMES, Acquisition, DetectorInfo, G
 __all__ = ["FakeDetector", "fake_frames"]
 
 _TOTAL_TICKS = SCALER_NAMES.index("total_ticks")
+_CLOCK_TICKS = SCALER_NAMES.index("clock_ticks")
 
 
 def fake_frames(
@@ -22,13 +23,13 @@ def fake_frames(
     """Histogram (frame, channel, bin) and scalers (frame, channel, 9) that `FakeDetector` gives.
 
     A bin holds `frame << 16 | channel << 12 | bin`, a scaler `frame * 1000 + channel * 10 + scaler`,
-    but for the total ticks.
+    but for clock ticks and total ticks.
     """
     frame = np.arange(first_frame, first_frame + n_frames, dtype="<u4")[:, None, None]
     channel = np.arange(n_channels, dtype="<u4")[None, :, None]
     histogram = frame << 16 | channel << 12 | np.arange(n_bins, dtype="<u4")
     scalers = frame * 1000 + channel * 10 + np.arange(N_SCALERS, dtype="<u4")
-    scalers[:, :, _TOTAL_TICKS] = ticks
+    scalers[:, :, _CLOCK_TICKS] = scalers[:, :, _TOTAL_TICKS] = ticks
     return histogram.astype("<u4"), scalers.astype("<u4")
 
 
@@ -49,6 +50,8 @@ class FakeDetector:
         When set, what the next look at the progress raises.
     problems
         When set, what the next look at the progress complains of.
+    furthest
+        Frames of the channel that is ahead, when that is more than the test allowed.
     acknowledged
         Ranges given back: first frame and number of frames.
     """
@@ -69,6 +72,7 @@ class FakeDetector:
         self.cut_ticks: int | None = None
         self.error: Exception | None = None
         self.problems = ""
+        self.furthest = 0
         self.n_triggers = 0
         self.n_stops = 0
         self.is_closed = False
@@ -113,7 +117,7 @@ class FakeDetector:
         if self.error is not None:
             raise self.error
         with self._lock:
-            return Ready(self._complete, self.problems)
+            return Ready(self._complete, max(self.furthest, self._complete), self.problems)
 
     def read_into(
         self, first_frame: int, histogram: npt.NDArray[np.uint32], scalers: npt.NDArray[np.uint32]

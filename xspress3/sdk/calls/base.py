@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from xspress3.errors import ConfigurationError
+from xspress3.errors import ConfigurationError, StateError
 from xspress3.model import N_BINS, N_SCALERS
 from xspress3.sdk._sdk import ffi
 from xspress3.sdk.library import SdkLibrary
@@ -24,13 +24,21 @@ class Calls:
 
     library: SdkLibrary
     handle: int
+    is_open: bool
+
+    def _check_open(self, name: str) -> None:
+        """Raise `StateError` when closed: the library may have given the handle to another system."""
+        if not self.is_open:
+            raise StateError(f"{name} of a system that was closed")
 
     def _call(self, name: str, *arguments: Any) -> Any:
         """Result of a control call, serialised with all others."""
+        self._check_open(name)
         return self.library.call(name, self.handle, *arguments)
 
     def _read(self, name: str, *arguments: Any) -> Any:
         """Result of a call that touches no register, from any thread."""
+        self._check_open(name)
         return self.library.call_unlocked(name, self.handle, *arguments)
 
     def _values(self, name: str, types: str, *arguments: Any) -> list[Any]:

@@ -67,7 +67,11 @@ class DeadTimeCalls(Calls):
         n_frames, n_channels, n_bins = shape3(call, histogram)
         target = ffi.NULL
         if scalers is not None:
-            cells(call, scalers)
+            if cells(call, scalers) != (n_frames, n_channels):
+                raise ConfigurationError(
+                    f"{call}: scalers {scalers.shape} for a histogram {histogram.shape}, allowed is "
+                    f"({n_frames}, {n_channels}, 9)"
+                )
             target = c_array(call, scalers, "<f8")
         begin = (0, 0, first_channel, first_frame & WORD)
         self._read(call, c_array(call, histogram, "<f8"), target, *begin, n_bins, 1, n_channels, n_frames)
