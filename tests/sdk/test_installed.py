@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import xspress3.sdk
+from xspress3.model import N_BINS, N_SCALERS, SCALER_NAMES
 from xspress3.sdk import constants, open_library
 
 NUMBER = re.compile(
@@ -26,7 +27,23 @@ def read_numbers(text: str) -> dict[str, int]:
     return {match[1]: int(match[2], 0) for match in found if match}
 
 
+SCALERS = {
+    "LIVE_TICKS": "clock_ticks",
+    "RESET_TICKS": "reset_ticks",
+    "NUM_RESETS": "reset_count",
+    "ALL_EVENT": "all_events",
+    "ALL_GOOD": "all_good",
+    "IN_WINDOW0": "in_window0",
+    "IN_WINDOW1": "in_window1",
+    "PILEUP": "pileup",
+    "TOTAL_TICKS": "total_ticks",
+}
+"""The vendor's names of the scalers, and ours."""
+
 OURS = {
+    **{f"XSP_SW_SCALER_{theirs}": SCALER_NAMES.index(ours) for theirs, ours in SCALERS.items()},
+    "XSP3_SW_NUM_SCALERS": N_SCALERS,
+    "XSP3_BINS_PER_MCA": N_BINS,
     **{code.name: int(code) for code in constants.ErrorCode},
     **{f"XSP3_RUN_FLAGS_{flag.name}": int(flag) for flag in constants.RunFlag},
     "XSP3_MAX_ROI": constants.MAX_ROIS,
