@@ -97,7 +97,7 @@ def test_a_signal_closes_the_file_and_tells_the_counts(
 def test_a_killed_writer_loses_only_what_came_since_its_last_flush(
     sender, write, path, eventually, frames_in
 ):
-    interval, margin = 0.2, 0.3
+    interval, margin = 0.2, 1.0  # a busy machine may not run the writer for a while
     writer = write("--flush-interval", interval, "--quiet")
     sender.start(None)
     sent = []

@@ -164,14 +164,14 @@ def test_a_race_waits_for_a_read_of_a_single_frame_too(simulate, control, clock)
 
 def test_a_slow_clear_takes_its_time(simulate, control):
     system = simulate()
-    control.fault("slow-clear 0.2")
+    control.fault("slow-clear 0.5")
     begin = time.monotonic()
     assert system.histogram_clear(9, 1, 0, 1) == -6  # nothing to clear, nothing to wait for
     refused = time.monotonic()
     assert system.histogram_clear(0, 4, 0, 64) == 0
 
-    assert refused - begin < 0.15
-    assert 0.2 <= time.monotonic() - refused < 2
+    assert refused - begin < 0.4
+    assert time.monotonic() - refused >= 0.5
 
 
 # the link

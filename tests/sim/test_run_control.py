@@ -169,16 +169,19 @@ def test_slave_cards_follow_the_first(simulate, control):
 def test_the_real_clock_is_the_real_one(simulate):
     system = simulate(clock="real")
     system.setup(n_frames=20, ticks=80_000, gap=3)
-    begin = time.monotonic()
+    period = 80_080 * 12.5e-9
+    before_start = time.monotonic()
     system.histogram_start(-1)
-    seen = [0]
-    while seen[-1] < 20:
-        seen.append(system.progress())
-    elapsed = time.monotonic() - begin
+    after_start = time.monotonic()
+    n_frames = 0
+    while n_frames < 20:
+        begin = time.monotonic()
+        n_frames = system.progress()
+        end = time.monotonic()
 
-    assert seen == sorted(seen)
-    assert set(seen) == set(range(21))
-    assert 0.020 <= elapsed < 0.5
+        # However slowly this test is run: what was there at least, and what could be there at most.
+        assert n_frames >= min(20, int((begin - after_start) / period))
+        assert n_frames <= (end - before_start) / period + 1
 
 
 # The ring
