@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xspress3.cli.options import add_detector, add_stream, count, detector_config, seconds, streamer_config
 from xspress3.detector import Xspress3Detector
-from xspress3.errors import AcquisitionTimeoutError, ConfigurationError
+from xspress3.errors import ConfigurationError
 from xspress3.model import Acquisition, Timing, TriggerMode
 from xspress3.streamer import Session, State, Streamer
 from xspress3.terminal import say
@@ -75,7 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
             tell("listening", data=streamer.data_endpoint, monitor=streamer.monitor_endpoint)
             numbers = range(arguments.sessions) if arguments.sessions else itertools.count()
             for _ in numbers:
-                if not _wait_readers(streamer, arguments, stopped):
+                joined = arguments.wait_readers, arguments.join_timeout
+                if stopped or not streamer.wait_readers(*joined, give_up=lambda: bool(stopped)):
                     break
                 session = streamer.arm(acquisition)
                 tell("session", **_describe(session))
@@ -138,20 +139,6 @@ def _stop_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _wait_readers(streamer: Streamer, arguments: argparse.Namespace, stopped: list[int]) -> bool:
-    """Whether the readers wanted are there; `False` when somebody stopped meanwhile."""
-    deadline = time.monotonic() + arguments.join_timeout
-    while not stopped:
-        if streamer.has_readers(arguments.wait_readers, timeout=TURN):
-            return True
-        if time.monotonic() >= deadline:
-            raise AcquisitionTimeoutError(
-                f"{streamer.status().n_readers} of {arguments.wait_readers} readers have joined "
-                f"{streamer.data_endpoint} within {arguments.join_timeout} s"
-            )
-    return False
 
 
 def _follow(streamer: Streamer, session: Session, trigger_period: float | None, stopped: list[int]) -> None:

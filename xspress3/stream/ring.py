@@ -65,8 +65,3 @@ class FrameRing:
     def give_back(self, slot: Slot) -> None:
         """Make `slot` free again; whoever held it must not touch it any more."""
         self._free.put(slot)
-
-    @property
-    def n_free(self) -> int:
-        """Slots that are free just now."""
-        return self._free.qsize()

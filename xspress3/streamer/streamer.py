@@ -7,7 +7,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import TracebackType
@@ -172,23 +172,35 @@ class Streamer:
             error="" if error is None else f"{type(error).__name__}: {error}",
         )
 
-    def has_readers(self, n_readers: int, timeout: float = 0) -> bool:
-        """Whether that many readers have joined, within `timeout` s."""
-        return self._send.wait_readers(n_readers, timeout)
+    def wait_readers(
+        self, n_readers: int, timeout: float, give_up: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Wait until that many readers have joined; keeps nobody from commanding meanwhile.
 
-    def wait_readers(self, n_readers: int, timeout: float) -> None:
-        """Wait until that many readers have joined.
+        Parameters
+        ----------
+        give_up
+            Asked ten times a second; the answer is `False` once it says yes.
 
         Raises
         ------
         AcquisitionTimeoutError
             When fewer have after `timeout` s.
+        StateError
+            When the streamer was closed meanwhile.
         """
-        if not self.has_readers(n_readers, timeout):
-            raise AcquisitionTimeoutError(
-                f"{self._send.n_readers} of {n_readers} readers have joined {self.data_endpoint} "
-                f"within {timeout} s"
-            )
+        deadline = time.monotonic() + timeout
+        while not self._send.wait_readers(n_readers, min(0.1, max(deadline - time.monotonic(), 0))):
+            if self._is_closed:
+                raise StateError("waiting for readers of a closed streamer")
+            if give_up():
+                return False
+            if time.monotonic() >= deadline:
+                raise AcquisitionTimeoutError(
+                    f"{self._send.n_readers} of {n_readers} readers have joined {self.data_endpoint} "
+                    f"within {timeout} s"
+                )
+        return True
 
     def arm(
         self,
@@ -214,7 +226,7 @@ class Streamer:
         ConfigurationError
             When the hardware cannot do it; nothing was touched.
         """
-        self._wait_readers_to_arm(readers, join_timeout)
+        self.wait_readers(readers, join_timeout)
         with self._command:
             if self.state is not State.IDLE:
                 raise StateError(f"arm while {self.state.value}, allowed while idle; {self.status().error}")
@@ -225,15 +237,6 @@ class Streamer:
             if self._fault is not None:  # a thread died meanwhile and did not see this session
                 self._worker_failed(self._fault)
             return session
-
-    def _wait_readers_to_arm(self, n_readers: int, timeout: float) -> None:
-        """Wait for readers without keeping others from commanding; ends when somebody closes."""
-        deadline = time.monotonic() + timeout
-        while not self.has_readers(n_readers, min(0.1, max(deadline - time.monotonic(), 0))):
-            if self._is_closed:
-                raise StateError("arm of a closed streamer")
-            if time.monotonic() >= deadline:
-                self.wait_readers(n_readers, timeout=0)
 
     def _new_session(self, acquisition: Acquisition, metadata: Mapping[str, Any]) -> Session:
         """A session whose start can be told; nothing was touched yet.
