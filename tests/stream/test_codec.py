@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,12 +49,16 @@ def block(array: np.ndarray) -> Block:
             metadata={"sample": "Fe foil, 5 µm"},
             next_frame=3,
             is_repeat=True,
+            contract="every:10",
         ),
         Loss(ENVELOPE, first_frame=3, n_frames=2, reason="overwritten"),
+        Loss(ENVELOPE, first_frame=3, n_frames=2, reason="not asked for", first_sequence=12),
+        Alive(replace(ENVELOPE, epoch="k3J9x"), "idle"),
         Alive(ENVELOPE, "idle"),
         Alive(Envelope("xspress3", None, 0, 1), "idle"),
         SessionEnd(ENVELOPE, EndReason.STOPPED, acquired=10, streamed=8, lost=2, text="why"),
         block(np.arange(24, dtype="<u4").reshape(2, 3, 4)),
+        replace(block(np.arange(24, dtype="<u4").reshape(2, 3, 4)), step=10),
     ],
     ids=lambda message: type(message).__name__,
 )
@@ -76,6 +81,47 @@ def test_unknown_keys_are_passed_over():
     parts = [change(encode(Alive(ENVELOPE, "idle"))[0], colour="blue")]
 
     assert decode(parts) == Alive(ENVELOPE, "idle")
+
+
+@pytest.mark.parametrize(
+    ("message", "keys"),
+    [
+        (block(np.zeros((2, 1), "<u4")), {"step"}),
+        (Loss(ENVELOPE, 0, 1, "overwritten"), {"first_sequence"}),
+        (SessionStart(ENVELOPE, None, 64, ()), {"contract"}),
+    ],
+    ids=["block", "loss", "start"],
+)
+def test_what_is_as_usual_is_not_said(message, keys):
+    header = json.loads(encode(message)[0])
+
+    assert not keys & set(header)
+
+
+def test_a_sender_that_names_no_epoch_has_an_empty_one():
+    fields = json.loads(encode(Alive(ENVELOPE, "idle"))[0])
+    del fields["epoch"]
+
+    assert decode([json.dumps(fields).encode()]).envelope.epoch == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "changes", "complaint"),
+    [
+        (Alive(ENVELOPE, "idle"), {"epoch": "x" * 65}, "up to 64 characters"),
+        (Loss(ENVELOPE, 0, 1, "why"), {"first_sequence": 18}, "allowed is 0..17"),
+        (Loss(ENVELOPE, 0, 1, "why"), {"first_frame": 1 << 62}, "go beyond frame"),
+        (SessionStart(ENVELOPE, None, 64, ()), {"contract": "every:0"}, "allowed are 'lossless'"),
+        (block(np.zeros((2, 1), "<u4")), {"step": 0}, "step: 0, expected an integer in 1..2147483648"),
+        (block(np.zeros((2, 1), "<u4")), {"step": (1 << 31) + 1}, "expected an integer in 1..2147483648"),
+        (block(np.zeros((2, 1), "<u4")), {"first_frame": (1 << 62) - 3, "step": 2}, "go beyond frame"),
+    ],
+)
+def test_a_field_outside_its_range_is_refused(message, changes, complaint):
+    header, *payloads = encode(message)
+
+    with pytest.raises(ProtocolError, match=complaint):
+        decode([change(header, **changes), *payloads])
 
 
 def test_a_type_of_a_later_version_is_told_apart_from_rubbish():

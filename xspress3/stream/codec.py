@@ -40,7 +40,10 @@ MAX_ARRAY_BYTES = 1 << 30
 MAX_ARRAYS = 64
 MAX_AXES = 8
 MAX_TEXT = 4096
+MAX_EPOCH = 64
+MAX_STEP = 1 << 31
 _MAX_COUNT = 1 << 62
+_CONTRACT = re.compile(r"lossless|latest|every:[1-9][0-9]{0,8}")
 _DTYPE = re.compile(r"[<>|][biufc][0-9]{1,2}")
 """Plain numbers may travel: no objects, no strings, no records."""
 _COMPRESSIONS = ("none", "bslz4")
@@ -62,13 +65,14 @@ def encode(message: Message) -> list[Buffer]:
         "session_id": envelope.session_id,
         "sequence": envelope.sequence,
         "time_ns": envelope.time_ns,
+        "epoch": envelope.epoch,
         **fields,
     }
     return [json.dumps(header, separators=(",", ":"), allow_nan=False).encode(), *buffers]
 
 
 def _encode_start(start: SessionStart) -> tuple[str, Header, list[Buffer]]:
-    fields = {
+    fields: Header = {
         "n_frames": start.n_frames,
         "frames_per_block": start.frames_per_block,
         "next_frame": start.next_frame,
@@ -79,11 +83,13 @@ def _encode_start(start: SessionStart) -> tuple[str, Header, list[Buffer]]:
         "detector": dict(start.detector),
         "metadata": dict(start.metadata),
     }
+    if start.contract != "lossless":
+        fields["contract"] = start.contract
     return "start", fields, []
 
 
 def _encode_block(block: Block) -> tuple[str, Header, list[Buffer]]:
-    fields = {
+    fields: Header = {
         "first_frame": block.first_frame,
         "n_frames": block.n_frames,
         "arrays": [
@@ -91,11 +97,16 @@ def _encode_block(block: Block) -> tuple[str, Header, list[Buffer]]:
             for a in block.arrays
         ],
     }
+    if block.step != 1:
+        fields["step"] = block.step
     return "block", fields, [array.payload for array in block.arrays]
 
 
 def _encode_loss(loss: Loss) -> tuple[str, Header, list[Buffer]]:
-    return "loss", {"first_frame": loss.first_frame, "n_frames": loss.n_frames, "reason": loss.reason}, []
+    fields: Header = {"first_frame": loss.first_frame, "n_frames": loss.n_frames, "reason": loss.reason}
+    if loss.first_sequence is not None:
+        fields["first_sequence"] = loss.first_sequence
+    return "loss", fields, []
 
 
 def _encode_alive(alive: Alive) -> tuple[str, Header, list[Buffer]]:
@@ -157,10 +168,10 @@ def _parse_header(part: Buffer) -> Header:
     return header
 
 
-def _text(header: Mapping[str, Any], key: str, default: str | None = None) -> str:
+def _text(header: Mapping[str, Any], key: str, default: str | None = None, limit: int = MAX_TEXT) -> str:
     value = header.get(key, default)
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise ProtocolError(f"{key}: {str(value)[:64]!r}, expected a text of up to {MAX_TEXT} characters")
+    if not isinstance(value, str) or len(value) > limit:
+        raise ProtocolError(f"{key}: {str(value)[:64]!r}, expected a text of up to {limit} characters")
     return value
 
 
@@ -177,6 +188,21 @@ def _optional_integer(header: Mapping[str, Any], key: str) -> int | None:
     return None if header.get(key) is None else _integer(header, key)
 
 
+def _first_frame(header: Header, n_frames: int, step: int = 1) -> int:
+    """First of `n_frames` frames; the one after the last still fits in 63 bits."""
+    first = _integer(header, "first_frame")
+    if first + n_frames * step > _MAX_COUNT:
+        raise ProtocolError(f"{n_frames} frames from {first} by {step} go beyond frame {_MAX_COUNT}")
+    return first
+
+
+def _contract(header: Header) -> str:
+    said = _text(header, "contract", "lossless")
+    if not _CONTRACT.fullmatch(said):
+        raise ProtocolError(f"contract: {said[:64]!r}, allowed are 'lossless', 'latest' and 'every:N'")
+    return said
+
+
 def _object(header: Mapping[str, Any], key: str) -> Header:
     value = header.get(key, {})
     if not isinstance(value, dict):
@@ -190,6 +216,7 @@ def _envelope(header: Header) -> Envelope:
         session_id=_optional_integer(header, "session_id"),
         sequence=_integer(header, "sequence"),
         time_ns=_integer(header, "time_ns"),
+        epoch=_text(header, "epoch", "", MAX_EPOCH),
     )
 
 
@@ -251,6 +278,7 @@ def _decode_start(header: Header, _parts: Sequence[Buffer]) -> SessionStart:
         next_frame=_optional_integer(header, "next_frame") or 0,
         is_repeat=header.get("is_repeat") is True,
         start_time_ns=_optional_integer(header, "start_time_ns") or 0,
+        contract=_contract(header),
     )
 
 
@@ -259,10 +287,12 @@ def _decode_block(header: Header, parts: Sequence[Buffer]) -> Block:
     if len(descriptions) != len(parts) - 1:
         raise ProtocolError(f"block: {len(descriptions)} arrays described, {len(parts) - 1} came")
     n_frames = _integer(header, "n_frames", low=1)
+    step = _integer(header, "step", 1, MAX_STEP) if "step" in header else 1
     return Block(
         envelope=_session_envelope(header),
-        first_frame=_integer(header, "first_frame"),
+        first_frame=_first_frame(header, n_frames, step),
         n_frames=n_frames,
+        step=step,
         arrays=tuple(_decode_array(d, p, n_frames) for d, p in zip(descriptions, parts[1:], strict=True)),
     )
 
@@ -282,11 +312,17 @@ def _decode_array(item: Header, payload: Buffer, n_frames: int) -> EncodedArray:
 
 
 def _decode_loss(header: Header, _parts: Sequence[Buffer]) -> Loss:
+    envelope = _session_envelope(header)
+    n_frames = _integer(header, "n_frames", low=1)
+    first_sequence = _optional_integer(header, "first_sequence")
+    if first_sequence is not None and first_sequence > envelope.sequence:
+        raise ProtocolError(f"first_sequence: {first_sequence}, allowed is 0..{envelope.sequence}, its own")
     return Loss(
-        envelope=_session_envelope(header),
-        first_frame=_integer(header, "first_frame"),
-        n_frames=_integer(header, "n_frames", low=1),
+        envelope=envelope,
+        first_frame=_first_frame(header, n_frames),
+        n_frames=n_frames,
         reason=_text(header, "reason"),
+        first_sequence=first_sequence,
     )
 
 

@@ -61,12 +61,16 @@ class Envelope:
         Number of this message in its session, or of the next one, see the module.
     time_ns
         Unix time at the sender, in ns; of a block the one at which its frames were read.
+    epoch
+        Random text of up to 64 characters, new with each start of the sending process; empty where the
+        sender does not say. Numbers of two epochs have nothing to do with each other.
     """
 
     stream_id: str
     session_id: int | None
     sequence: int
     time_ns: int
+    epoch: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,9 @@ class SessionStart:
         Unix time in ns at which the session began, also in a start that is repeated.
     acquisition, detector, metadata
         Plain values: what was asked for and will be done, what the detector is, what the user said.
+    contract
+        What this reader gets: `lossless` (every frame), `latest` (the newest only), or `every:N` (each
+        N-th, N >= 1, as long as the reader keeps pace).
     """
 
     envelope: Envelope
@@ -111,6 +118,7 @@ class SessionStart:
     next_frame: int = 0
     is_repeat: bool = False
     start_time_ns: int = 0
+    contract: str = "lossless"
 
 
 @dataclass(frozen=True)
@@ -160,12 +168,13 @@ class EncodedArray:
 
 @dataclass(frozen=True)
 class Block:
-    """Frames `first_frame` to `first_frame + n_frames - 1`, whole."""
+    """Frames `first_frame + i * step` for i in 0..n_frames - 1, whole."""
 
     envelope: Envelope
     first_frame: int
     n_frames: int
     arrays: tuple[EncodedArray, ...]
+    step: int = 1
 
     def __getitem__(self, name: str) -> EncodedArray:
         for array in self.arrays:
@@ -176,12 +185,17 @@ class Block:
 
 @dataclass(frozen=True)
 class Loss:
-    """Frames that will not come, and why."""
+    """Frames that will not come, and why.
+
+    `first_sequence` is the number of the first message that this one stands for, up to the envelope's
+    own, which is the last; `None` where it stands for itself only.
+    """
 
     envelope: Envelope
     first_frame: int
     n_frames: int
     reason: str
+    first_sequence: int | None = None
 
 
 @dataclass(frozen=True)
