@@ -23,6 +23,7 @@ from xspress3.stream import (
     Subscriber,
     UnknownMessage,
 )
+from xspress3.stream.publisher import HEARTBEAT
 
 __all__ = ["POLL_TIME", "SILENCE_TIMEOUT", "Receiver"]
 
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 POLL_TIME = 0.1
 """Seconds that the loop waits for a message before it looks at its clocks and at `stop`."""
 SILENCE_TIMEOUT = 10.0
+MISSED_HEARTBEATS = 3
+"""Signs of life that a sender may miss before a person is told."""
 WAITING_NOTICE = 1.0
 """Seconds without an answer after which that is said."""
 
@@ -82,6 +85,7 @@ class Receiver:
         self._notify = notify or logger.warning
         self._session: Session | None = None
         self._heard: float | None = None
+        self._is_silence_told = False
         self._busy = 0.0
         self._orphan_session: int | None = None
 
@@ -140,10 +144,10 @@ class Receiver:
             message = self._subscriber.receive(POLL_TIME)
             if message is not None:
                 self._dispatch(message)
-                self._heard = time.monotonic()  # afterwards: a slow write of ours is no silence of theirs
+                self._hear()  # afterwards: a slow write of ours is no silence of theirs
         except ProtocolError as error:
             self._count_protocol_error(error)
-            self._heard = time.monotonic()
+            self._hear()
         if self._session is not None:
             self._busy = time.monotonic()
             self._session.tick()
@@ -151,11 +155,19 @@ class Receiver:
                 text = f"the sender has been gone for {self._silence_timeout} s"
                 self._close_session(Outcome.SILENT, text)
 
+    def _hear(self) -> None:
+        self._heard = time.monotonic()
+        self._is_silence_told = False
+
     def _is_silent(self) -> bool:
-        """Whether the sender has gone; one that is connected waits for another reader, and is silent."""
-        if self._heard is None or self._busy - self._heard <= self._silence_timeout:
+        """Whether the sender has gone; one that is connected may be held up, and come back."""
+        if self._heard is None:
             return False
-        return not self._subscriber.is_connected
+        silent_for = self._busy - self._heard
+        if silent_for > MISSED_HEARTBEATS * HEARTBEAT and not self._is_silence_told:
+            self._is_silence_told = True
+            self._notify(f"nothing was heard of the sender for {silent_for:.1f} s")
+        return silent_for > self._silence_timeout and not self._subscriber.is_connected
 
     def _dispatch(self, message: Message) -> None:
         if isinstance(message, SessionStart):
@@ -172,6 +184,7 @@ class Receiver:
     def _start(self, start: SessionStart) -> None:
         """Begin a session, unless this is the repeated start of the one that runs."""
         if self._session is not None and self._session.owns(start) and start.is_repeat:
+            self._session.rejoin(start)
             return
         self._close_session(Outcome.SUPERSEDED, f"session {start.envelope.session_id} began")
         self._session = Session(start, self._sinks)
@@ -185,8 +198,7 @@ class Receiver:
         """End the session when the sender has left it: its end got lost, as by a broken connection."""
         if self._session is None:
             return
-        mine = self._session.start.envelope
-        if (alive.envelope.stream_id, alive.envelope.session_id) != (mine.stream_id, mine.session_id):
+        if not self._session.owns(alive):
             self._close_session(Outcome.END_MISSED, "the sender is no longer in this session")
 
     def _feed(self, session: Session, message: Union[Block, Loss, SessionEnd]) -> None:

@@ -48,6 +48,8 @@ class SessionReport:
         Frames of the whole session; `None` where nobody said.
     frames_lost
         Frames known not to come, those before a late join and unreadable ones included.
+    frames_skipped
+        Frames that were left out because this reader wants the newest only.
     gaps
         The first `MAX_GAPS_KEPT` of `n_gaps` ranges of lost frames.
     duration
@@ -67,6 +69,7 @@ class SessionReport:
     frames_expected: int | None
     frames_received: int
     frames_lost: int
+    frames_skipped: int
     duplicates: int
     missed_messages: int
     gaps: tuple[Gap, ...]
@@ -84,6 +87,8 @@ class SessionReport:
             ranges = "range" if self.n_gaps == 1 else "ranges"
             line += f" in {self.n_gaps} {ranges} ({', '.join(map(_describe_gap, self.gaps[:3]))}"
             line += ", …)" if self.n_gaps > len(self.gaps[:3]) else ")"
+        if self.frames_skipped:
+            line += f", {self.frames_skipped} passed over"
         if self.duplicates:
             line += f", {self.duplicates} came twice"
         line += f", {self.outcome.value}"

@@ -11,7 +11,7 @@ from typing import Union
 from receivers.report import MAX_GAPS_KEPT, Outcome, SessionReport
 from receivers.sink import Sink
 from xspress3.errors import ProtocolError
-from xspress3.stream import Block, EndReason, Loss, SessionEnd, SessionStart, SessionTracker
+from xspress3.stream import Alive, Block, EndReason, Loss, SessionEnd, SessionStart, SessionTracker
 from xspress3.stream.tracker import Gap
 
 __all__ = ["MAX_FRAMES", "Session"]
@@ -56,10 +56,15 @@ class Session:
             self._sinks.append(self._waiting.pop(0))
         self._lose(self._tracker.joined_late)
 
-    def owns(self, message: Union[SessionStart, Block, Loss, SessionEnd]) -> bool:
+    def owns(self, message: Union[SessionStart, Block, Loss, SessionEnd, Alive]) -> bool:
         """Whether `message` belongs to this session."""
         mine, its = self.start.envelope, message.envelope
-        return (its.stream_id, its.session_id) == (mine.stream_id, mine.session_id)
+        return (its.stream_id, its.epoch, its.session_id) == (mine.stream_id, mine.epoch, mine.session_id)
+
+    def rejoin(self, start: SessionStart) -> None:
+        """Go on after the connection was broken; what the sender did not keep meanwhile is lost."""
+        self._check_range(start)
+        self._lose(self._tracker.rejoin(start))
 
     def feed(self, message: Union[Block, Loss, SessionEnd]) -> None:
         """Take `message`, which is one of this session's.
@@ -106,6 +111,8 @@ class Session:
             end = message.next_frame
         elif isinstance(message, SessionEnd):
             end = message.acquired + message.lost
+        elif isinstance(message, Block):
+            end = message.end_frame
         else:
             end = message.first_frame + message.n_frames
         if end > limit:
@@ -131,7 +138,7 @@ class Session:
 
     def _write(self, block: Block) -> None:
         self._size_bytes += sum(len(array.payload) for array in block.arrays)
-        gap = Gap(block.first_frame, block.n_frames, UNREADABLE)
+        gap = Gap(block.first_frame, block.end_frame - block.first_frame, UNREADABLE)
         unreadable: ProtocolError | None = None
         for sink in self._sinks:
             try:
@@ -155,6 +162,7 @@ class Session:
             frames_expected=self._expected(),
             frames_received=tracker.received - self._n_unreadable,
             frames_lost=tracker.lost + self._n_unreadable,
+            frames_skipped=tracker.skipped,
             duplicates=tracker.duplicates,
             missed_messages=tracker.missed_messages,
             gaps=tuple(self._gaps),

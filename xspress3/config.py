@@ -19,6 +19,13 @@ __all__ = ["DATA_PORT", "LOOPBACK", "MONITOR_PORT", "DetectorConfig", "StreamerC
 LOOPBACK = "127.0.0.1"
 DATA_PORT = 9999
 MONITOR_PORT = 9998
+_RANGES = {
+    "data_port": (0, 65535),
+    "monitor_port": (0, 65535),
+    "compression_threads": (1, 64),
+    "queue_messages": (1, 4096),
+    "backlog_bytes": (0, 1 << 40),
+}
 
 
 @dataclass(frozen=True)
@@ -101,8 +108,17 @@ class StreamerConfig:
         Size that a block shall not exceed before compression, unless one frame alone does.
     block_time
         Seconds that a frame may wait for others to fill a block.
+    compression_threads
+        Threads that compress; `None` takes one for each processor but one, up to four.
     queue_messages
-        Blocks that may wait for one reader before the ring in front of the wire fills.
+        Blocks that may be on the way to one reader before it is waited for.
+    backlog_bytes
+        Compressed data of the running session that are kept for readers which come late or come back.
+    required_readers
+        Names of readers without which nothing is armed.
+    slow_reader
+        What becomes of a lossless reader that holds up the stream: `"wait"` for it as long as it takes,
+        or `"drop"`: after `slow_reader_timeout` s it is not waited for any more, and told what it misses.
     stall_timeout
         Seconds, beside the time of two frames, after which an internally timed session that gives no
         frame has failed.
@@ -117,21 +133,41 @@ class StreamerConfig:
     compression: str = "bslz4"
     block_bytes: int = 2 << 20
     block_time: float = 0.05
+    compression_threads: int | None = None
     queue_messages: int = 64
+    backlog_bytes: int = 32 << 20
+    required_readers: tuple[str, ...] = ()
+    slow_reader: str = "wait"
+    slow_reader_timeout: float = 5.0
     stall_timeout: float = 10.0
     linger: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.compression not in ("bslz4", "none"):
-            raise ConfigurationError(f"compression: {self.compression!r}, allowed are 'bslz4' and 'none'")
-        for name, port in (("data_port", self.data_port), ("monitor_port", self.monitor_port)):
-            if not 0 <= port <= 65535:
-                raise ConfigurationError(f"{name}: {port}, allowed is 0..65535")
-        if not 1 <= self.queue_messages <= 100_000:
-            raise ConfigurationError(f"queue_messages: {self.queue_messages}, allowed is 1..100000")
-        for name in ("linger", "stall_timeout", "block_time"):
+        for name, words in (("compression", ("bslz4", "none")), ("slow_reader", ("wait", "drop"))):
+            if getattr(self, name) not in words:
+                allowed = " and ".join(map(repr, words))
+                raise ConfigurationError(f"{name}: {getattr(self, name)!r}, allowed are {allowed}")
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                raise ConfigurationError(f"{name}: {value}, allowed is {low}..{high}")
+        for name in ("linger", "stall_timeout", "block_time", "slow_reader_timeout"):
             value = getattr(self, name)
             if not 0 <= value <= 3600:
                 raise ConfigurationError(f"{name}: {value} s, allowed is 0 s to 3600 s")
         if not self.stream_id:
             raise ConfigurationError("stream_id: empty, allowed is a name such as 'xspress3'")
+
+    @property
+    def packing_threads(self) -> int:
+        """Threads that compress, 0 where nothing is compressed."""
+        if self.compression == "none":
+            return 0
+        if self.compression_threads is not None:
+            return self.compression_threads
+        return max(1, min(4, len(os.sched_getaffinity(0)) - 1))
+
+    @property
+    def drop_after(self) -> float | None:
+        """Seconds after which a slow reader is not waited for any more; `None` for never."""
+        return self.slow_reader_timeout if self.slow_reader == "drop" else None

@@ -27,13 +27,14 @@ from xspress3.stream import (
     Envelope,
     Loss,
     Message,
+    Numbering,
     Publisher,
     SessionEnd,
     SessionStart,
     Subscriber,
-    encode,
 )
 from xspress3.stream.compression import compress_bslz4
+from xspress3.stream.outgoing import Outgoing
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SESSION = 1763683200
@@ -76,7 +77,7 @@ class Sender:
 
     def __init__(self, endpoint: str = "tcp://127.0.0.1:*") -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._publisher = Publisher(self._context, endpoint, linger=2)
+        self._publisher = Publisher(self._context, endpoint, Numbering("xsp3"), linger=2)
         self.endpoint = self._publisher.endpoint
         self.port = int(self.endpoint.rsplit(":", 1)[1])
         self.truth = Truth()
@@ -89,21 +90,19 @@ class Sender:
         deadline = time.monotonic() + timeout
         while self._publisher.n_readers < n_readers:
             assert time.monotonic() < deadline, "no reader joined"
-            self._publisher._socket.poll(50)
-            self._publisher.poll_joins()
+            self._publisher.serve(0.05)
 
     def wait_left(self, timeout: float = 10.0) -> None:
         deadline = time.monotonic() + timeout
         while self._publisher.n_readers:
             assert time.monotonic() < deadline, "the reader stayed"
-            self._publisher._socket.poll(50)
-            self._publisher.poll_joins()
+            self._publisher.serve(0.05)
 
     def raw(self, *parts: bytes) -> None:
-        self._publisher.send(list(parts))
+        self._publisher.send_item(Outgoing(None, raw=list(parts)))
 
     def send(self, message: Message) -> None:
-        self._publisher.send(encode(message))
+        self._publisher.send(message)
 
     def start_message(self, n_frames: int | None, frames_per_block: int = 4, **changes: Any) -> SessionStart:
         truth = self.truth

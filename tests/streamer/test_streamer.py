@@ -185,7 +185,7 @@ def test_a_reader_that_joins_in_mid_session_gets_the_start_and_what_follows(dete
     streamer.trigger()
     reader_next(first, Block)
 
-    late = join(streamer)
+    late = join(streamer, wants_backlog=False)
     start = reader_next(late, SessionStart)
     streamer.trigger()
     block = reader_next(late, Block)

@@ -2,10 +2,12 @@
 
 `messages` are the things said, `codec` turns them to bytes and back without any input or output,
 `compression` packs arrays as HDF5 chunks, `publisher` and `subscriber` carry messages over zmq,
-`tracker` notices what did not come, `ring` holds the frames that are on their way.
+to each reader as its `contract` says, `tracker` notices what did not come, `ring` holds the frames
+that are on their way.
 """
 
 from xspress3.stream.codec import decode, encode
+from xspress3.stream.contract import Contract
 from xspress3.stream.messages import (
     Alive,
     ArrayInfo,
@@ -19,7 +21,8 @@ from xspress3.stream.messages import (
     SessionStart,
     UnknownMessage,
 )
-from xspress3.stream.publisher import Publisher
+from xspress3.stream.numbering import Numbering
+from xspress3.stream.publisher import Publisher, ReaderStatus
 from xspress3.stream.ring import FrameRing, Slot
 from xspress3.stream.subscriber import Subscriber
 from xspress3.stream.tracker import SessionTracker
@@ -28,13 +31,16 @@ __all__ = [
     "Alive",
     "ArrayInfo",
     "Block",
+    "Contract",
     "EncodedArray",
     "EndReason",
     "Envelope",
     "FrameRing",
     "Loss",
     "Message",
+    "Numbering",
     "Publisher",
+    "ReaderStatus",
     "SessionEnd",
     "SessionStart",
     "SessionTracker",

@@ -106,6 +106,8 @@ def _encode_loss(loss: Loss) -> tuple[str, Header, list[Buffer]]:
     fields: Header = {"first_frame": loss.first_frame, "n_frames": loss.n_frames, "reason": loss.reason}
     if loss.first_sequence is not None:
         fields["first_sequence"] = loss.first_sequence
+    if loss.by_contract:
+        fields["by_contract"] = True
     return "loss", fields, []
 
 
@@ -323,6 +325,7 @@ def _decode_loss(header: Header, _parts: Sequence[Buffer]) -> Loss:
         n_frames=n_frames,
         reason=_text(header, "reason"),
         first_sequence=first_sequence,
+        by_contract=header.get("by_contract") is True,
     )
 
 

@@ -176,6 +176,11 @@ class Block:
     arrays: tuple[EncodedArray, ...]
     step: int = 1
 
+    @property
+    def end_frame(self) -> int:
+        """The frame after the last one."""
+        return self.first_frame + (self.n_frames - 1) * self.step + 1
+
     def __getitem__(self, name: str) -> EncodedArray:
         for array in self.arrays:
             if array.name == name:
@@ -188,7 +193,8 @@ class Loss:
     """Frames that will not come, and why.
 
     `first_sequence` is the number of the first message that this one stands for, up to the envelope's
-    own, which is the last; `None` where it stands for itself only.
+    own, which is the last; `None` where it stands for itself only. `by_contract` tells that the reader
+    wanted it so, as one that wants the newest frames only does.
     """
 
     envelope: Envelope
@@ -196,6 +202,7 @@ class Loss:
     n_frames: int
     reason: str
     first_sequence: int | None = None
+    by_contract: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,138 +1,356 @@
-"""The sending end of a stream: one XPUB socket that drops nothing and knows who listens."""
+"""The sending end of a stream: one socket, and for each reader a box ruled by its contract.
+
+A ROUTER socket: readers say who they are and how much they can take, see `control`, and each gets
+messages as far as its credit goes. Who has none is waited for, or left out and told so, see `outbox`.
+Nobody else notices.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Union
+import errno
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Union
 
 import zmq
 
-from xspress3.errors import ConfigurationError
+from xspress3.errors import ConfigurationError, ProtocolError
+from xspress3.stream.backlog import Backlog
+from xspress3.stream.codec import encode
+from xspress3.stream.control import MAX_REQUEST_BYTES, Bye, Credit, Hello, Request, decode_request
+from xspress3.stream.messages import Alive, Message
+from xspress3.stream.numbering import Numbering
+from xspress3.stream.outbox import Outbox
+from xspress3.stream.outgoing import Outgoing, Thin
+from xspress3.stream.sockets import bind, keep_alive
 
-__all__ = ["Publisher", "bind", "keep_alive"]
+__all__ = ["HEARTBEAT", "Publisher", "ReaderStatus"]
 
-SUBSCRIBE_ALL = b"\x01"
-UNSUBSCRIBE_ALL = b"\x00"
-RETRY_MS = 100
-"""How often a blocked send looks whether it shall give up."""
-MAX_REQUEST_BYTES = 4096
+logger = logging.getLogger(__name__)
+
+HEARTBEAT = 1.0
+"""Seconds after which a reader that was sent nothing gets a sign of life."""
+_RETRY_MS = 100
+"""How often a send that waits looks whether it shall give up."""
+_LOOK_MS = 20
+"""How often it is looked whether readers have taken all."""
+_SPARE_MESSAGES = 64
+"""Signs of life that may wait beside what has credit."""
+_MAX_READERS = 1024
 
 Buffer = Union[bytes, bytearray, memoryview]
 
 
-def bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
-    """Bind `socket` and give the endpoint it really has.
+@dataclass(frozen=True)
+class ReaderStatus:
+    """One reader, as its sender sees it.
 
-    Raises
-    ------
-    ConfigurationError
-        Naming the endpoint and the reason, such as a port in use.
+    Parameters
+    ----------
+    n_on_the_way
+        Messages that were sent to it and that it has not taken.
+    n_left_out
+        Frames that it did not get, because of its contract.
     """
-    try:
-        socket.bind(endpoint)
-    except zmq.ZMQError as error:
-        raise ConfigurationError(
-            f"cannot bind {endpoint}: {error.strerror}; allowed is tcp://ADDRESS:PORT with an address "
-            "of this machine and a port that is free (0 takes any)"
-        ) from None
-    return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+    name: str
+    host: str
+    pid: int
+    contract: str
+    n_on_the_way: int
+    n_left_out: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return vars(self).copy()
 
 
-def keep_alive(socket: zmq.Socket[bytes]) -> None:
-    """Let the system find out about hosts that died, within 25 s.
+@dataclass
+class _Reader:
+    """A reader; `position` counts the messages that it was offered."""
 
-    Not by heartbeats of zmq: their answers queue behind the data, so a reader that is merely slow would
-    be dropped, and libzmq 4.3.5 was seen to abort the process when that happened on its side.
-    """
-    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 10)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 5)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 3)
+    identity: bytes
+    hello: Hello
+    outbox: Outbox
+    credit: int
+    position: int
+    sent_at: float
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether it must get all, and has not taken all yet."""
+        return self.outbox.contract.is_lossless and (
+            self.outbox.credit < self.credit or self.outbox.n_waiting > 0
+        )
+
+    def status(self) -> ReaderStatus:
+        hello, outbox = self.hello, self.outbox
+        on_the_way = max(self.credit - outbox.credit, 0)
+        return ReaderStatus(
+            hello.name, hello.host, hello.pid, str(outbox.contract), on_the_way, outbox.n_left_out
+        )
 
 
 class Publisher:
-    """Sends every message whole to every reader, or waits: used in one thread only.
+    """Sends messages to readers, to each as its contract says; used in one thread at a time::
+
+        publisher = Publisher(context, "tcp://127.0.0.1:0", Numbering("xspress3"))
+        publisher.send(start)
+        publisher.serve(timeout=0.02)     # in between: hear readers, give signs of life
 
     Parameters
     ----------
     endpoint
-        `tcp://ADDRESS:PORT`; port 0 takes any, see the attribute `endpoint`.
+        `tcp://ADDRESS:PORT`, port 0 takes any; or `ipc://PATH`. See the attribute `endpoint`.
+    numbering
+        Says who speaks in signs of life.
     queue_messages
-        Messages that may wait for one reader before `send` blocks.
+        Messages that may be on the way to one reader at most.
+    backlog_bytes
+        Payload of the running session to keep for readers that come late or come back.
+    drop_after
+        Seconds that one reader may hold up all, after which it is not waited for any more; `None` for ever.
     linger
-        Seconds that `close` waits for readers to take what is queued.
+        Seconds that `close` waits for zmq to hand over what it has.
+    state
+        Gives the word that signs of life carry.
+    secure
+        Is given the socket before it is bound, to put keys on it.
     """
 
     def __init__(
         self,
         context: zmq.Context[zmq.Socket[bytes]],
         endpoint: str,
+        numbering: Numbering,
         *,
         queue_messages: int = 64,
+        backlog_bytes: int = 0,
+        drop_after: float | None = None,
         linger: float = 2.0,
+        state: Callable[[], str] = lambda: "idle",
+        secure: Callable[[zmq.Socket[bytes]], None] = lambda _socket: None,
     ) -> None:
-        self._socket = context.socket(zmq.XPUB)
-        self._socket.setsockopt(zmq.XPUB_NODROP, 1)
-        self._socket.setsockopt(zmq.XPUB_VERBOSER, 1)  # tell of each reader, not of the first only
-        self._socket.setsockopt(zmq.SNDHWM, queue_messages)
-        self._socket.setsockopt(zmq.SNDTIMEO, RETRY_MS)
+        self._queue_messages = queue_messages
+        self._numbering = numbering
+        self._drop_after = drop_after
+        self._state = state
+        self._readers: dict[bytes, _Reader] = {}
+        self._backlog = Backlog(backlog_bytes)
+        self._n_offered = 0
+        self._is_sending = False
+        self._looked_at = 0.0
+        self.n_joined = 0
+        self.n_refused = 0
+        self._socket = context.socket(zmq.ROUTER)
+        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # tells of readers that are gone
+        self._socket.setsockopt(zmq.SNDHWM, queue_messages + _SPARE_MESSAGES)
         self._socket.setsockopt(zmq.LINGER, int(linger * 1000))
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
         keep_alive(self._socket)
-        self.n_readers = 0
-        self._n_joined = 0
         try:
+            secure(self._socket)
             self.endpoint = bind(self._socket, endpoint)
         except ConfigurationError:
             self._socket.close(linger=0)
             raise
 
-    def poll_joins(self) -> int:
-        """Number of readers that joined since the last call; whatever else they sent is passed over."""
-        self._look_at_joins()
-        n_joined, self._n_joined = self._n_joined, 0
-        return n_joined
+    @property
+    def n_readers(self) -> int:
+        """Readers that have joined and not left."""
+        return len(self._readers)
 
-    def _look_at_joins(self) -> None:
-        while True:
-            try:
-                said = self._socket.recv(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            if said == SUBSCRIBE_ALL:
-                self.n_readers += 1
-                self._n_joined += 1
-            elif said == UNSUBSCRIBE_ALL:
-                self.n_readers = max(self.n_readers - 1, 0)
+    @property
+    def readers(self) -> list[ReaderStatus]:
+        """Those readers."""
+        return [reader.status() for reader in self._readers.values()]
 
     def send(
-        self, parts: Sequence[Buffer], *, track: bool = False, give_up: Callable[[], bool] = lambda: False
-    ) -> zmq.MessageTracker | None:
-        """Send `parts` as one message, waiting while a reader's queue is full.
+        self,
+        message: Message,
+        *,
+        is_borrowed: bool = False,
+        thin: Thin | None = None,
+        give_up: Callable[[], bool] = lambda: False,
+    ) -> Outgoing:
+        """Offer `message` to every reader, waiting for those that must not miss it.
 
         Parameters
         ----------
-        track
-            Give a tracker that is done when zmq needs the buffers no more.
+        is_borrowed
+            The payload is wanted back: `Outgoing.tracker` tells when.
+        thin
+            Leaves out frames for readers that want each n-th, see `outgoing.Thin`.
         give_up
-            Asked every 100 ms while blocked; the message is not sent once it says yes.
+            Asked every 100 ms while a reader is waited for.
 
         Raises
         ------
         zmq.Again
-            When it was given up.
+            When it was given up; readers that were not waited for have got it.
         """
-        # `send_multipart` with `track` would track the last part only.
-        frames = [zmq.Frame(part, copy=False, track=True) for part in parts] if track else parts
-        while True:
-            try:
-                self._socket.send_multipart(frames, copy=False)
-                return zmq.MessageTracker(*frames) if track else None
-            except zmq.Again:
-                self._look_at_joins()
-                if give_up():
-                    raise
+        item = Outgoing(message, is_borrowed=is_borrowed, thin=thin)
+        self.send_item(item, give_up)
+        return item
 
-    def close(self) -> None:
+    def send_item(self, item: Outgoing, give_up: Callable[[], bool] = lambda: False) -> None:
+        """What `send` does, for what is packed already."""
+        self.serve()
+        self._n_offered += 1
+        self._is_sending = True
+        try:
+            self._offer_until_taken(item, give_up)
+        finally:
+            self._is_sending = False
+            item.settle()
+        self._backlog.remember(item)
+
+    def _offer_until_taken(self, item: Outgoing, give_up: Callable[[], bool]) -> None:
+        began = 0.0
+        while not self._offer(item):
+            now = time.monotonic()
+            began = began or now
+            if give_up():
+                raise zmq.Again
+            if self._drop_after is not None and now - began > self._drop_after:
+                self._demote_who_waits()
+            else:
+                self.serve(_RETRY_MS / 1000)
+
+    def serve(self, timeout: float = 0.0) -> None:
+        """Hear what readers say, for up to `timeout` s until the first word, and give signs of life."""
+        if timeout and not self._socket.poll(max(int(timeout * 1000), 1)):
+            self._look_after()
+            return
+        while int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            self._hear(self._socket.recv_multipart())
+        self._look_after()
+
+    def wait_taken(self, last: zmq.MessageTracker, timeout: float) -> bool:
+        """Whether lossless readers have got all within `timeout` s.
+
+        They have when they say so, or when the system has the bytes of the `last` message.
+        """
+        deadline = time.monotonic() + timeout
+        while not self._is_taken(last):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            self.serve(min(left, _LOOK_MS / 1000))
+        return True
+
+    def _is_taken(self, last: zmq.MessageTracker) -> bool:
+        waited_for = [reader for reader in self._readers.values() if reader.is_waited_for]
+        if not waited_for:
+            return True
+        return last.done and not any(reader.outbox.n_waiting for reader in waited_for)
+
+    def close(self, linger: float | None = None) -> None:
         """Close the socket; a second call does nothing."""
-        self._socket.close()
+        self._socket.close(None if linger is None else int(linger * 1000))
+
+    def _offer(self, item: Outgoing) -> bool:
+        """Offer `item` to readers that have not got it yet; whether all have."""
+        is_done = True
+        for reader in list(self._readers.values()):
+            if reader.position < self._n_offered:
+                if reader.outbox.offer(item):
+                    reader.position = self._n_offered
+                    self._flush(reader)
+                else:
+                    is_done = False
+        return is_done
+
+    def _demote_who_waits(self) -> None:
+        for reader in self._readers.values():
+            if reader.position < self._n_offered:
+                logger.warning("reader %s is not waited for any more: too slow", reader.hello.name)
+                reader.outbox.demote()
+
+    def _flush(self, reader: _Reader) -> None:
+        """Send what has credit."""
+        while (item := reader.outbox.take()) is not None:
+            try:
+                self._socket.send_multipart([reader.identity, *item.parts], zmq.NOBLOCK, copy=False)
+            except zmq.ZMQError as error:
+                reader.outbox.put_back(item)
+                self._failed(reader, error)
+                return
+            reader.sent_at = time.monotonic()
+        if reader.outbox.is_overdue:
+            logger.warning("reader %s takes nothing and is forgotten", reader.hello.name)
+            self._forget(reader)
+
+    def _failed(self, reader: _Reader, error: zmq.ZMQError) -> None:
+        """A reader that is gone is forgotten; one whose pipe is full is tried again."""
+        if error.errno == errno.EHOSTUNREACH:
+            logger.info("reader %s has gone", reader.hello.name)
+            self._forget(reader)
+        elif error.errno != errno.EAGAIN:
+            raise error
+
+    def _forget(self, reader: _Reader) -> None:
+        self._readers.pop(reader.identity, None)
+
+    def _hear(self, said: list[bytes]) -> None:
+        identity, *parts = said
+        try:
+            if len(parts) != 1:
+                raise ProtocolError(f"request of {len(parts)} parts, allowed is 1")
+            request = decode_request(parts[0])
+        except ProtocolError as error:
+            self.n_refused += 1
+            logger.debug("passed over: %s", error)
+            return
+        self._obey(identity, request)
+
+    def _obey(self, identity: bytes, request: Request) -> None:
+        reader = self._readers.get(identity)
+        if isinstance(request, Hello):
+            self._greet(identity, request)
+        elif reader is None:
+            logger.debug("a reader that is not known says %s", request)
+        elif isinstance(request, Credit):
+            reader.outbox.grant(min(request.n_messages, reader.credit - reader.outbox.credit))
+            self._flush(reader)
+        elif isinstance(request, Bye):
+            self._forget(reader)
+
+    def _greet(self, identity: bytes, hello: Hello) -> None:
+        """Let a reader join: the session that runs, or a sign of life."""
+        if len(self._readers) >= _MAX_READERS and identity not in self._readers:
+            self.n_refused += 1
+            return
+        credit = min(hello.credit, self._queue_messages)
+        outbox = Outbox(hello.contract, credit)
+        # A message that is being sent just now is not in the backlog: this reader is offered it too.
+        position = self._n_offered - self._is_sending
+        reader = _Reader(identity, hello, outbox, credit, position, 0.0)
+        self._readers[identity] = reader
+        self.n_joined += 1
+        logger.info("reader %s of %s joined, %s", hello.name, hello.host, hello.contract)
+        outbox.greet(self._backlog.greeting(hello))
+        self._flush(reader)
+        if not reader.sent_at:
+            self._say_alive(reader)
+
+    def _look_after(self) -> None:
+        """A sign of life for who was sent nothing; who is gone is found out that way."""
+        now = time.monotonic()
+        if now - self._looked_at < HEARTBEAT / 4:
+            return
+        self._looked_at = now
+        for reader in list(self._readers.values()):
+            self._flush(reader)
+            if now - reader.sent_at >= HEARTBEAT:
+                self._say_alive(reader)
+
+    def _say_alive(self, reader: _Reader) -> None:
+        parts: list[Buffer] = encode(Alive(self._numbering.envelope(), self._state()))
+        reader.sent_at = time.monotonic()
+        try:
+            self._socket.send_multipart([reader.identity, *parts], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            self._failed(reader, error)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
-from xspress3.errors import ProtocolError
+from xspress3.errors import ConfigurationError, ProtocolError
+from xspress3.stream.contract import Contract
 from xspress3.stream.messages import Block, Loss, SessionEnd, SessionStart
 
 __all__ = ["Fed", "Gap", "SessionTracker"]
 
 LATE = "before this reader joined"
+AWAY = "while this reader was cut off"
 ON_THE_WAY = "on the way to this reader"
 
 
@@ -44,6 +45,8 @@ class SessionTracker:
     ----------
     received, lost
         Frames that came, and frames that are known not to come.
+    skipped
+        Frames that did not come because the reader's contract leaves them out.
     duplicates
         Frames that came again, and were not counted again.
     missed_messages
@@ -52,9 +55,11 @@ class SessionTracker:
 
     def __init__(self, start: SessionStart) -> None:
         self.session_id = start.envelope.session_id
+        self._step = _step(start)
         self.next_frame = 0
         self.received = 0
         self.lost = 0
+        self.skipped = 0
         self.duplicates = 0
         self.missed_messages = 0
         self.end: SessionEnd | None = None
@@ -78,10 +83,7 @@ class SessionTracker:
             raise ProtocolError(
                 f"message of session {message.envelope.session_id} within session {self.session_id}"
             )
-        missed = message.envelope.sequence - self._next_sequence
-        if missed >= 0:
-            self.missed_messages += missed
-            self._next_sequence = message.envelope.sequence + 1
+        self._count_messages(message)
         if isinstance(message, Block):
             return self._feed_block(message)
         if isinstance(message, Loss):
@@ -89,38 +91,70 @@ class SessionTracker:
         self.end = message
         return Fed(self._advance(message.acquired + message.lost, ON_THE_WAY))
 
+    def rejoin(self, start: SessionStart) -> tuple[Gap, ...]:
+        """Go on with the start that is repeated after the reader was cut off."""
+        return self._advance(start.next_frame, AWAY)
+
     def give_up(self, n_frames: int, reason: str) -> tuple[Gap, ...]:
         """Count all frames up to `n_frames` that did not come as lost."""
         return self._advance(n_frames, reason)
 
+    def _count_messages(self, message: Block | Loss | SessionEnd) -> None:
+        """Notice messages that are missing; one that tells of a loss may stand for several.
+
+        A reader that gets each n-th frame gets no message of blocks without such a frame.
+        """
+        sequence = message.envelope.sequence
+        first = sequence
+        if isinstance(message, Loss) and message.first_sequence is not None:
+            first = message.first_sequence
+        if self._step == 1:
+            self.missed_messages += max(first - self._next_sequence, 0)
+        self._next_sequence = max(sequence + 1, self._next_sequence)
+
     def _feed_block(self, block: Block) -> Fed:
-        if self._is_repeated(block):
+        if self._is_repeated(block.first_frame, block.end_frame):
             self.duplicates += block.n_frames
             return Fed(is_new=False)
         gaps = self._advance(block.first_frame, ON_THE_WAY)
-        self.next_frame += block.n_frames
+        self.next_frame = block.end_frame
         self.received += block.n_frames
         return Fed(gaps)
 
     def _feed_loss(self, loss: Loss) -> Fed:
-        if self._is_repeated(loss):
+        end = loss.first_frame + loss.n_frames
+        if self._is_repeated(loss.first_frame, end):
             return Fed(is_new=False)
         before = self._advance(loss.first_frame, ON_THE_WAY)
-        return Fed(before + self._advance(loss.first_frame + loss.n_frames, loss.reason))
+        if not loss.by_contract:
+            return Fed(before + self._advance(end, loss.reason))
+        self.skipped += self._n_wanted(self.next_frame, end)
+        self.next_frame = end
+        return Fed(before)
 
-    def _is_repeated(self, message: Union[Block, Loss]) -> bool:
-        end = message.first_frame + message.n_frames
-        if message.first_frame < self.next_frame < end:
+    def _is_repeated(self, first_frame: int, end: int) -> bool:
+        if first_frame < self.next_frame < end:
             raise ProtocolError(
-                f"frames {message.first_frame}..{end - 1} overlap with frames before {self.next_frame}"
+                f"frames {first_frame}..{end - 1} overlap with frames before {self.next_frame}"
             )
         return end <= self.next_frame
 
     def _advance(self, to_frame: int, reason: str) -> tuple[Gap, ...]:
-        n_frames = to_frame - self.next_frame
-        if n_frames <= 0:
+        """Go on to `to_frame`; what is passed is lost, unless the reader did not want it anyhow."""
+        first, self.next_frame = self.next_frame, max(to_frame, self.next_frame)
+        n_lost = self._n_wanted(first, to_frame)
+        if n_lost <= 0:
             return ()
-        gap = Gap(self.next_frame, n_frames, reason)
-        self.next_frame = to_frame
-        self.lost += n_frames
-        return (gap,)
+        self.lost += n_lost
+        return (Gap(first, to_frame - first, reason),)
+
+    def _n_wanted(self, first: int, end: int) -> int:
+        """Frames in `first` to `end - 1` that the contract promises: multiples of its step."""
+        return (end - 1) // self._step - (first - 1) // self._step
+
+
+def _step(start: SessionStart) -> int:
+    try:
+        return Contract.parse(start.contract).step
+    except ConfigurationError as error:
+        raise ProtocolError(str(error)) from None

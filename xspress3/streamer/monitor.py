@@ -25,7 +25,8 @@ import zmq
 
 from xspress3.stream import Alive, Block, EncodedArray, Envelope, encode
 from xspress3.stream.codec import SCHEMA
-from xspress3.stream.publisher import MAX_REQUEST_BYTES, bind
+from xspress3.stream.control import MAX_REQUEST_BYTES
+from xspress3.stream.sockets import bind
 from xspress3.streamer.latest import LatestFrame, Snapshot
 
 __all__ = ["MonitorServer"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import queue
 import threading
@@ -10,7 +9,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
 
 import numpy as np
 import zmq
@@ -18,21 +16,21 @@ import zmq
 from xspress3.config import StreamerConfig
 from xspress3.errors import StreamError
 from xspress3.stream import (
-    Alive,
     Block,
     EncodedArray,
     EndReason,
-    Envelope,
     FrameRing,
     Loss,
     Message,
     Publisher,
+    ReaderStatus,
     SessionEnd,
     Slot,
-    encode,
 )
-from xspress3.stream.compression import compress_bslz4
+from xspress3.stream.numbering import Numbering
+from xspress3.stream.outgoing import Outgoing, Thin
 from xspress3.streamer.acquire import Item
+from xspress3.streamer.pack import Packer
 from xspress3.streamer.session import Begin, Finish, Frames, Lost, Session
 
 __all__ = ["SendLoop"]
@@ -43,7 +41,6 @@ _WAIT = 0.02
 """Seconds that a reader may wait for the answer to its joining while nothing is sent."""
 _WAIT_IN_FLIGHT = 0.0005
 """The same while slots wait to be given back."""
-_ALIVE_INTERVAL = 1.0
 _LONG_WAIT = 1.0
 
 
@@ -55,7 +52,7 @@ class SendLoop:
     items
         What to send, in order.
     state
-        Gives the word that `Alive` messages carry.
+        Gives the word that signs of life carry.
     """
 
     def __init__(
@@ -70,140 +67,153 @@ class SendLoop:
         self._items = items
         self._state = state
         self._endpoint: Future[str] = Future()
-        self._session: Session | None = None
-        self._sequence = 0
-        self._next_frame = 0
-        self._sent_at = 0.0
+        self._numbering = Numbering(config.stream_id)
         self._stopping_since: float | None = None
-        self._last: tuple[Session | None, zmq.MessageTracker | None] = (None, None)
+        self._last: tuple[Session, zmq.MessageTracker] | None = None
         self._in_flight: deque[tuple[zmq.MessageTracker, FrameRing, Slot]] = deque()
-        self.joined = threading.Condition()  # guards n_readers
-        self.n_readers = 0
+        self.joined = threading.Condition()  # guards readers
+        self.readers: list[ReaderStatus] = []
 
     def endpoint(self) -> str:
         """Where it listens; waits for the binding and raises what that failed with."""
         return self._endpoint.result()
 
-    def wait_readers(self, n_readers: int, timeout: float) -> bool:
-        """Whether at least `n_readers` have joined within `timeout` s."""
+    @property
+    def n_readers(self) -> int:
+        """Readers that have joined."""
+        return len(self.readers)
+
+    def missing(self, names: tuple[str, ...]) -> list[str]:
+        """Those of `names` that no reader has."""
+        present = {reader.name for reader in self.readers}
+        return [name for name in names if name not in present]
+
+    def wait_readers(self, n_readers: int, timeout: float, names: tuple[str, ...] = ()) -> bool:
+        """Whether at least `n_readers` have joined within `timeout` s, and one of each name."""
         with self.joined:
-            return self.joined.wait_for(lambda: self.n_readers >= n_readers, timeout)
+            return self.joined.wait_for(
+                lambda: self.n_readers >= n_readers and not self.missing(names), timeout
+            )
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set and nothing is left to send."""
+        config = self._config
         try:
             publisher = Publisher(
                 self._context,
-                f"tcp://{self._config.interface}:{self._config.data_port}",
-                queue_messages=self._config.queue_messages,
-                linger=self._config.linger,
+                f"tcp://{config.interface}:{config.data_port}",
+                self._numbering,
+                queue_messages=config.queue_messages,
+                backlog_bytes=config.backlog_bytes,
+                drop_after=config.drop_after,
+                linger=config.linger,
+                state=self._state,
             )
         except Exception as error:
             self._endpoint.set_exception(error)
             return
         self._endpoint.set_result(publisher.endpoint)
         try:
-            self._serve(publisher, stop)
-            self._wait_delivered(publisher)
+            with Packer(self._items, config.packing_threads) as packer:
+                self._serve(publisher, packer, stop)
+            self._wait_taken(publisher)
         finally:
             publisher.close()
 
-    def _serve(self, publisher: Publisher, stop: threading.Event) -> None:
+    def _serve(self, publisher: Publisher, packer: Packer, stop: threading.Event) -> None:
         while True:
-            with contextlib.suppress(zmq.Again):  # given up while closing; what is queued is handled below
-                self._greet(publisher, stop)
+            publisher.serve()
+            self._look_at_readers(publisher)
             self._reclaim()
-            try:
-                item = self._items.get(timeout=_WAIT_IN_FLIGHT if self._in_flight else _WAIT)
-            except queue.Empty:
-                if stop.is_set():
-                    return
-                self._keep_alive(publisher)
-                continue
-            self._handle(item, publisher, stop)
+            packed = packer.next(_WAIT_IN_FLIGHT if self._in_flight else _WAIT)
+            if packed is not None:
+                self._handle(*packed, publisher, stop)
+            elif stop.is_set():
+                return
 
-    def _greet(self, publisher: Publisher, stop: threading.Event) -> None:
-        """Answer readers that joined: the start again while a session is on, else a sign of life."""
-        n_joined = publisher.poll_joins()
-        if n_joined and self._session is not None:
-            start = self._session.start_message(self._envelope(), self._next_frame, is_repeat=True)
-            self._send(start, publisher, stop, is_numbered=False)
-        elif n_joined:
-            self._say_alive(publisher)
-        if publisher.n_readers != self.n_readers:
-            if publisher.n_readers < self.n_readers and self._session is not None:
-                logger.warning("a reader left in session %d", self._session.session_id)
-            with self.joined:
-                self.n_readers = publisher.n_readers
+    def _look_at_readers(self, publisher: Publisher) -> None:
+        """Tell those who wait for readers, and the log when one left in the middle."""
+        readers = publisher.readers
+        if len(readers) < len(self.readers) and self._numbering.session_id is not None:
+            logger.warning("a reader left in session %d", self._numbering.session_id)
+        has_changed = [reader.name for reader in readers] != [reader.name for reader in self.readers]
+        with self.joined:
+            self.readers = readers
+            if has_changed:
                 self.joined.notify_all()
 
-    def _keep_alive(self, publisher: Publisher) -> None:
-        if time.monotonic() - self._sent_at >= _ALIVE_INTERVAL:
-            self._say_alive(publisher)
-
-    def _say_alive(self, publisher: Publisher) -> None:
-        """Give a sign of life; nobody waits for a reader that has other things to read."""
-        with contextlib.suppress(zmq.Again):
-            publisher.send(encode(Alive(self._envelope(), self._state())), give_up=lambda: True)
-        self._sent_at = time.monotonic()
-
-    def _handle(self, item: Item, publisher: Publisher, stop: threading.Event) -> None:
+    def _handle(self, item: Item, payload: bytes | None, publisher: Publisher, stop: threading.Event) -> None:
         session = item.session
         try:
             if isinstance(item, Begin):
-                self._session, self._sequence, self._next_frame = session, 0, 0
-                self._send(session.start_message(self._envelope()), publisher, stop)
+                self._numbering.begin(session.session_id)
+                self._send(session.start_message(self._numbering.envelope()), publisher, stop)
             elif isinstance(item, Frames):
-                self._send_frames(session, item.slot, publisher, stop)
+                self._send_frames(session, item.slot, payload, publisher, stop)
             elif isinstance(item, Lost):
-                loss = Loss(self._envelope(), item.first_frame, item.n_frames, item.reason)
+                loss = Loss(self._numbering.envelope(), item.first_frame, item.n_frames, item.reason)
                 self._send(loss, publisher, stop)
-                self._next_frame = item.first_frame + item.n_frames
             else:
                 self._finish(session, item.reason, publisher, stop)
         except zmq.Again:
             session.fail(StreamError(f"closed while a reader did not take session {session.session_id}"))
         finally:
             if isinstance(item, Finish):
-                self._session = None
+                self._numbering.end()
                 session.done.set()
 
-    def _send_frames(self, session: Session, slot: Slot, publisher: Publisher, stop: threading.Event) -> None:
+    def _send_frames(
+        self, session: Session, slot: Slot, payload: bytes | None, publisher: Publisher, stop: threading.Event
+    ) -> None:
         n_frames = slot.n_frames
-        is_compressed = self._config.compression == "bslz4"
-        tracker = None
+        sent: Outgoing | None = None
         try:
-            block = self._block(slot)
-            tracker = self._send(block, publisher, stop, track=not is_compressed)
+            sent = self._send(
+                self._block(slot, payload),
+                publisher,
+                stop,
+                is_borrowed=payload is None,
+                thin=lambda step: self._thin(slot, step),
+            )
         finally:
-            if tracker is None:
-                session.ring.give_back(slot)
+            if sent is not None and sent.is_borrowed:
+                self._in_flight.append((sent.tracker, session.ring, slot))
             else:
-                self._in_flight.append((tracker, session.ring, slot))
+                session.ring.give_back(slot)
         session.streamed += n_frames
-        self._next_frame = block.first_frame + n_frames
 
-    def _block(self, slot: Slot) -> Block:
+    def _block(self, slot: Slot, payload: bytes | None) -> Block:
+        """The slot as a block: its histogram packed, or as it is and borrowed."""
         histogram = slot.histogram[: slot.n_frames]
         # The scalers are small and copied, so that only the spectra keep the slot waiting for zmq.
-        scalers = slot.scalers[: slot.n_frames].tobytes()
-        if self._config.compression == "bslz4":
-            payload: bytes | memoryview = compress_bslz4(histogram)
-        else:
-            payload = histogram.reshape(-1).view(np.uint8).data
+        scalers = slot.scalers[: slot.n_frames]
+        packed = EncodedArray(
+            "histogram",
+            histogram.dtype,
+            histogram.shape,
+            "none" if payload is None else "bslz4",
+            histogram.reshape(-1).view(np.uint8).data if payload is None else payload,
+        )
         return Block(
-            replace(self._envelope(), time_ns=slot.time_ns),
+            self._numbering.envelope(slot.time_ns),
             slot.first_frame,
             slot.n_frames,
-            (
-                EncodedArray(
-                    "histogram", histogram.dtype, histogram.shape, self._config.compression, payload
-                ),
-                EncodedArray(
-                    "scalers", slot.scalers.dtype, (slot.n_frames, *slot.scalers.shape[1:]), "none", scalers
-                ),
-            ),
+            (packed, EncodedArray("scalers", scalers.dtype, scalers.shape, "none", scalers.tobytes())),
         )
+
+    def _thin(self, slot: Slot, step: int) -> Block | None:
+        """The frames of the slot whose number is a multiple of `step`."""
+        offset = -slot.first_frame % step
+        if offset >= slot.n_frames:
+            return None
+        chosen = slice(offset, slot.n_frames, step)
+        arrays = tuple(
+            EncodedArray(name, array.dtype, array[chosen].shape, "none", array[chosen].tobytes())
+            for name, array in (("histogram", slot.histogram), ("scalers", slot.scalers))
+        )
+        n_frames = arrays[0].shape[0]
+        envelope = self._numbering.envelope(slot.time_ns)
+        return Block(envelope, slot.first_frame + offset, n_frames, arrays, step)
 
     def _finish(
         self, session: Session, reason: EndReason, publisher: Publisher, stop: threading.Event
@@ -212,27 +222,18 @@ class SendLoop:
         text = "" if session.error is None else f"{type(session.error).__name__}: {session.error}"[:1000]
         if session.n_short:
             text = f"{session.n_short} frames lost network packets, see clock_ticks and total_ticks; {text}"
-        end = SessionEnd(self._envelope(), reason, counts.acquired, counts.streamed, counts.lost, text)
-        self._last = (session, self._send(end, publisher, stop, track=True))
+        envelope = self._numbering.envelope()
+        end = SessionEnd(envelope, reason, counts.acquired, counts.streamed, counts.lost, text)
+        self._last = session, self._send(end, publisher, stop, is_borrowed=True).tracker
 
-    def _wait_delivered(self, publisher: Publisher) -> None:
-        """Wait until readers have taken the end of the last session, at most as long as they may linger."""
-        session, tracker = self._last
-        if session is None or tracker is None:
+    def _wait_taken(self, publisher: Publisher) -> None:
+        """Wait until readers have taken the last session, at most as long as they may linger."""
+        if self._last is None:
             return
-        deadline = time.monotonic() + self._config.linger
-        while not tracker.done:
-            if time.monotonic() > deadline:
-                text = f"a reader has not taken the end of session {session.session_id}"
-                session.fail(StreamError(f"{text} within {self._config.linger} s of closing"))
-                return
-            publisher.poll_joins()  # lets zmq notice readers that left, with what waited for them
-            with contextlib.suppress(zmq.NotDone):
-                tracker.wait(_WAIT)
-
-    def _envelope(self) -> Envelope:
-        session_id = None if self._session is None else self._session.session_id
-        return Envelope(self._config.stream_id, session_id, self._sequence, time.time_ns())
+        session, end = self._last
+        if not publisher.wait_taken(end, self._config.linger):
+            text = f"a reader has not taken the end of session {session.session_id}"
+            session.fail(StreamError(f"{text} within {self._config.linger} s of closing"))
 
     def _send(
         self,
@@ -240,18 +241,19 @@ class SendLoop:
         publisher: Publisher,
         stop: threading.Event,
         *,
-        track: bool = False,
-        is_numbered: bool = True,
-    ) -> zmq.MessageTracker | None:
+        is_borrowed: bool = False,
+        thin: Thin | None = None,
+    ) -> Outgoing:
         """Send, waiting for slow readers; once `stop` is set, for as long as they may linger."""
         began = time.monotonic()
-        tracker = publisher.send(encode(message), track=track, give_up=lambda: self._gives_up(stop))
+        sent = publisher.send(
+            message, is_borrowed=is_borrowed, thin=thin, give_up=lambda: self._gives_up(stop)
+        )
         waited = time.monotonic() - began
         if waited > _LONG_WAIT:
             logger.warning("a slow reader held up the stream for %.1f s", waited)
-        self._sequence += is_numbered
-        self._sent_at = time.monotonic()
-        return tracker
+        self._numbering.advance()
+        return sent
 
     def _gives_up(self, stop: threading.Event) -> bool:
         if not stop.is_set():

@@ -20,7 +20,7 @@ from xspress3.config import StreamerConfig
 from xspress3.detector import Detector
 from xspress3.errors import AcquisitionTimeoutError, ConfigurationError, ShutdownTimeoutError, StateError
 from xspress3.model import Acquisition
-from xspress3.stream import Envelope, FrameRing, encode
+from xspress3.stream import Envelope, FrameRing, ReaderStatus, encode
 from xspress3.stream.codec import MAX_HEADER_BYTES
 from xspress3.streamer.acquire import AcquireLoop, Item
 from xspress3.streamer.latest import LatestFrame
@@ -57,8 +57,13 @@ class Status:
     session_id: int | None
     n_frames: int | None
     counts: Counts
-    n_readers: int
+    readers: tuple[ReaderStatus, ...]
     error: str
+
+    @property
+    def n_readers(self) -> int:
+        """Readers that have joined."""
+        return len(self.readers)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -71,6 +76,7 @@ class Status:
             "streamed": counts.streamed,
             "lost": counts.lost,
             "n_readers": self.n_readers,
+            "readers": [reader.as_dict() for reader in self.readers],
             "error": self.error,
         }
 
@@ -168,14 +174,18 @@ class Streamer:
             session_id=None if session is None else session.session_id,
             n_frames=None if session is None else session.acquisition.n_frames,
             counts=Counts() if session is None else session.counts,
-            n_readers=self._send.n_readers,
+            readers=tuple(self._send.readers),
             error="" if error is None else f"{type(error).__name__}: {error}",
         )
 
     def wait_readers(
-        self, n_readers: int, timeout: float, give_up: Callable[[], bool] = lambda: False
+        self,
+        n_readers: int,
+        timeout: float,
+        give_up: Callable[[], bool] = lambda: False,
+        names: tuple[str, ...] = (),
     ) -> bool:
-        """Wait until that many readers have joined; keeps nobody from commanding meanwhile.
+        """Wait until that many readers have joined, and those of `names`; others may command meanwhile.
 
         Parameters
         ----------
@@ -185,22 +195,32 @@ class Streamer:
         Raises
         ------
         AcquisitionTimeoutError
-            When fewer have after `timeout` s.
+            When some are missing after `timeout` s.
         StateError
             When the streamer was closed meanwhile.
         """
         deadline = time.monotonic() + timeout
-        while not self._send.wait_readers(n_readers, min(0.1, max(deadline - time.monotonic(), 0))):
+        while not self._send.wait_readers(n_readers, min(0.1, max(deadline - time.monotonic(), 0)), names):
             if self._is_closed:
                 raise StateError("waiting for readers of a closed streamer")
             if give_up():
                 return False
             if time.monotonic() >= deadline:
-                raise AcquisitionTimeoutError(
-                    f"{self._send.n_readers} of {n_readers} readers have joined {self.data_endpoint} "
-                    f"within {timeout} s"
-                )
+                raise AcquisitionTimeoutError(self._who_is_missing(n_readers, timeout, names))
         return True
+
+    def _who_is_missing(self, n_readers: int, timeout: float, names: tuple[str, ...]) -> str:
+        missing = self._send.missing(names)
+        if missing:
+            present = sorted(reader.name for reader in self._send.readers) or "nobody"
+            return (
+                f"required readers {missing} have not joined {self.data_endpoint} within {timeout} s; "
+                f"there is {present}"
+            )
+        return (
+            f"{self._send.n_readers} of {n_readers} readers have joined {self.data_endpoint} "
+            f"within {timeout} s"
+        )
 
     def arm(
         self,
@@ -217,16 +237,19 @@ class Streamer:
         metadata
             Plain values that travel with the start.
         readers
-            Readers that must have joined beforehand, at most `join_timeout` s from now.
+            Readers that must have joined beforehand, at most `join_timeout` s from now, and with them
+            all that the configuration requires.
 
         Raises
         ------
         StateError
             While a session is on, after a fault, or when closed.
+        AcquisitionTimeoutError
+            When readers are missing; nothing was touched.
         ConfigurationError
             When the hardware cannot do it; nothing was touched.
         """
-        self.wait_readers(readers, join_timeout)
+        self.wait_readers(readers, join_timeout, names=self.config.required_readers)
         with self._command:
             if self.state is not State.IDLE:
                 raise StateError(f"arm while {self.state.value}, allowed while idle; {self.status().error}")
