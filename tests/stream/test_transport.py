@@ -252,7 +252,7 @@ def test_a_reader_that_takes_nothing_holds_up_no_reader_under_another_contract(m
     source = make_source(queue_messages=4)
     join(source, name="stuck viewer", contract="latest")
     join(source, name="stuck sampler", contract="every:1", queue_messages=4)
-    writer = join(source, name="writer")
+    writer = join(source, name="writer", queue_messages=4)
 
     source.start()
     found = []
