@@ -47,6 +47,10 @@ class Backlog:
             else:
                 self._next_frame = _end_frame(message)
 
+    def advance(self, next_frame: int, next_sequence: int) -> None:
+        """Note that frames were sent of which nothing shall be kept."""
+        self._next_frame, self._next_sequence = next_frame, next_sequence
+
     def greeting(self, hello: Hello) -> list[Outgoing]:
         """The start again and what was kept, as far as the reader wants it; nothing between sessions."""
         start = self._start

@@ -28,7 +28,7 @@ from xspress3.streamer.monitor import MonitorServer
 from xspress3.streamer.send import SendLoop
 from xspress3.streamer.session import Counts, Session, choose_frames_per_block
 from xspress3.streamer.session_ids import SessionIds
-from xspress3.streamer.worker import Worker
+from xspress3.worker import Worker
 
 __all__ = ["State", "Status", "Streamer"]
 
