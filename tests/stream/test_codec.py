@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xspress3.errors import ProtocolError
+from xspress3.errors import ConfigurationError, ProtocolError
 from xspress3.stream import (
     Alive,
     ArrayInfo,
@@ -219,7 +219,7 @@ def test_metadata_that_readers_would_refuse_are_refused_at_the_sender():
         deep = [deep]
     start = SessionStart(ENVELOPE, None, 64, (), metadata={"notes": deep})
 
-    with pytest.raises(ProtocolError, match="nested deeper than 32 levels"):
+    with pytest.raises(ConfigurationError, match="nested deeper than 32 levels"):
         encode(start)
 
 

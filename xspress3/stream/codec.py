@@ -17,7 +17,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from xspress3.errors import ProtocolError
+from xspress3.errors import ConfigurationError, ProtocolError
 from xspress3.stream import fields
 from xspress3.stream.block_codec import (
     MAX_ARRAY_BYTES,
@@ -67,19 +67,20 @@ def encode(message: Message) -> list[Buffer]:
     Raises
     ------
     ConfigurationError
-        For arrays that cannot travel: their type, or how they are compressed.
-    ProtocolError
-        For what every reader would refuse, such as a header above the limit.
+        For what every reader would refuse: the type or compression of an array, metadata that are nested
+        too deep, a header above the limit.
     """
     if isinstance(message, UnknownMessage):
-        raise ProtocolError(f"a message of unknown type {message.type!r} cannot be sent")
+        raise ConfigurationError(f"a message of unknown type {message.type!r} cannot be sent")
     name, said, buffers = _ENCODERS[type(message)](message)
     envelope = message.envelope
     sender = _sender(envelope.stream_id, envelope.session_id, envelope.epoch)
     numbers = f'"sequence":{envelope.sequence:d},"time_ns":{envelope.time_ns:d}'
     header = f'{{"schema":"{SCHEMA}","type":"{name}",{sender},{numbers},{said}}}'.encode()
     if len(header) > MAX_HEADER_BYTES:
-        raise ProtocolError(f"{name}: header of {len(header)} bytes, allowed are {MAX_HEADER_BYTES}")
+        raise ConfigurationError(f"{name}: header of {len(header)} bytes, allowed is {MAX_HEADER_BYTES}")
+    if name == "start":
+        _check_start(header)
     return [header, *buffers]
 
 
@@ -102,10 +103,15 @@ def _encode_start(start: SessionStart) -> tuple[str, str, list[Buffer]]:
     }
     if start.contract != "lossless":
         said["contract"] = start.contract
-    said_members = members(**said)
-    # What the user said may be anything; better refused here than by each reader.
-    fields.object_of_bytes(f"{{{said_members}}}".encode(), MAX_HEADER_BYTES)
-    return "start", said_members, []
+    return "start", members(**said), []
+
+
+def _check_start(header: bytes) -> None:
+    """What the user said in a start may be anything; it is better refused here than by each reader."""
+    try:
+        fields.object_of_bytes(header, MAX_HEADER_BYTES)
+    except ProtocolError as error:
+        raise ConfigurationError(f"start of a session: {error}") from None
 
 
 def _info_to_wire(array: ArrayInfo) -> Header:
