@@ -3,7 +3,7 @@
 The tests of `tests/stream/test_fuzz.py` hold a few thousand cases against it. For more, on Linux::
 
     pip install atheris
-    python tests/fuzz_codec.py -max_total_time=600
+    PYTHONPATH=. python tests/fuzz_codec.py -max_total_time=600
 
 Seeds are made in a temporary folder; further arguments are those of libFuzzer. A case that fails is
 written to `crash-...` in the working directory, and runs again as `python tests/fuzz_codec.py crash-...`.

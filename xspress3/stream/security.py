@@ -180,29 +180,26 @@ class ClientGate:
     def _run(self, context: Context, is_open: Future[None]) -> None:
         try:
             socket = context.socket(zmq.REP)
-        except zmq.ZMQError as error:
-            is_open.set_exception(error)
-            return
-        try:
-            self._serve(socket, is_open)
-        except zmq.ContextTerminated:
-            pass  # nobody can ask any more
-        except Exception as error:  # raised by close()
-            logger.error("the gate for CURVE is closed, nobody is admitted any more: %s", error)
-            self._error = error
-        finally:
-            socket.close(linger=0)
+            try:
+                socket.bind(ZAP_ENDPOINT)
+                is_open.set_result(None)
+                self._serve(socket)
+            finally:
+                socket.close(linger=0)
+        except Exception as error:
+            self._ended_by(error, is_open)
 
-    def _serve(self, socket: Socket, is_open: Future[None]) -> None:
-        try:
-            socket.bind(ZAP_ENDPOINT)
-        except zmq.ZMQError as error:
-            is_open.set_exception(error)
-            return
-        is_open.set_result(None)
+    def _serve(self, socket: Socket) -> None:
         while not self._stop.is_set():
             if socket.poll(_POLL_MS):
                 socket.send_multipart(self._answer(socket.recv_multipart()))
+
+    def _ended_by(self, error: Exception, is_open: Future[None]) -> None:
+        if not is_open.done():
+            is_open.set_exception(error)
+        elif not isinstance(error, zmq.ContextTerminated):  # after that nobody can ask any more
+            logger.error("the gate for CURVE is closed, nobody is admitted any more: %s", error)
+            self._error = error
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
         """Reply to a request of RFC 27: version, id, domain, address, identity, mechanism, credentials."""
