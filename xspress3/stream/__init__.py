@@ -4,7 +4,6 @@
 `dtypes` names types of elements, `compression` packs arrays, `publisher` and `subscriber` carry messages
 over zmq, to each reader as its `contract` says, `security` admits readers by key, `tracker` notices what
 did not come, `ring` holds the frames that are on their way.
-that are on their way.
 """
 
 from xspress3.stream.codec import decode, encode
