@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 
 import pytest
 import zmq
 
 from xspress3.errors import ConfigurationError, StreamRefusedError
-from xspress3.stream.handshake import HandshakeWatch, explain_refusal
+from xspress3.stream import Numbering, Publisher, Subscriber
+from xspress3.stream.handshake import Handshakes, HandshakeWatch, explain_refusal
 from xspress3.stream.keys import make_keys, read_pair
 from xspress3.stream.security import ClientGate, CurveClient, CurveServer
 
@@ -245,6 +247,50 @@ def test_nobody_at_the_other_end_is_no_refusal(keys):
         socket.connect("tcp://127.0.0.1:1")
 
         assert not watch.wait(0.1)
+
+
+def test_a_stream_with_keys_is_read_by_who_is_listed(keys):
+    with zmq.Context() as context, ClientGate(context, server_of(keys)):
+        publisher = Publisher(
+            context, "tcp://127.0.0.1:0", Numbering("xspress3"), secure=server_of(keys).apply, linger=0
+        )
+        sender = threading.Thread(target=serve_readers, args=(publisher,), name="sender")
+        sender.start()
+        try:
+            with Subscriber(publisher.endpoint, secure=client_of(keys).apply) as subscriber:
+                subscriber.wait_joined(TIMEOUT)
+                assert subscriber.is_connected
+        finally:
+            sender.join()
+
+
+def serve_readers(publisher):
+    """Serve until a reader has come and gone, then close."""
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline and not (publisher.n_joined and not publisher.n_readers):
+        publisher.serve(timeout=0.01)
+    publisher.close()
+
+
+def test_one_end_in_a_handshake_is_no_refusal_two_are():
+    seen = Handshakes()
+
+    seen.take(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, 32)
+    seen.check()
+    seen.take(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, 32)
+
+    with pytest.raises(StreamRefusedError, match="EPIPE"):
+        seen.check()
+
+
+def test_a_connection_that_was_made_since_is_not_refused():
+    seen = Handshakes()
+
+    seen.take(zmq.EVENT_HANDSHAKE_FAILED_AUTH, 400)
+    seen.take(zmq.EVENT_HANDSHAKE_SUCCEEDED, 0)
+
+    seen.check()
+    assert seen.is_connected
 
 
 def test_an_ordinary_end_of_a_connection_is_no_refusal():

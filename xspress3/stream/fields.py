@@ -75,31 +75,31 @@ def _no_number(name: str) -> NoReturn:
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_number)
 
 
-def object_of_bytes(part: Buffer, limit: int) -> Header:
-    """The JSON object in `part`, UTF-8 of up to `limit` bytes."""
+def object_of_bytes(part: Buffer, limit: int, what: str = "header") -> Header:
+    """The JSON object in `part`, UTF-8 of up to `limit` bytes; errors call it `what`."""
     if len(part) > limit:
-        raise ProtocolError(f"header of {len(part)} bytes, allowed are {limit}")
+        raise ProtocolError(f"{what} of {len(part)} bytes, allowed are {limit}")
     try:
         said = str(part, "utf-8")
         header = _DECODER.decode(said)
         if "\\ud" in said or "\\uD" in said:
             json.dumps(header, ensure_ascii=False).encode()  # fails for half of a pair
     except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"header is not JSON: {error}; begins with {bytes(part[:32])!r}") from None
+        raise ProtocolError(f"{what} is not JSON: {error}; begins with {bytes(part[:32])!r}") from None
     if not isinstance(header, dict):
-        raise ProtocolError(f"header is a JSON {type(header).__name__}, expected an object")
+        raise ProtocolError(f"{what} is a JSON {type(header).__name__}, expected an object")
     if said.count("[") + said.count("{") > MAX_DEPTH:
-        _check_depth(header, MAX_DEPTH)
+        _check_depth(header, MAX_DEPTH, what)
     return header
 
 
-def _check_depth(value: Any, left: int) -> None:
+def _check_depth(value: Any, left: int, what: str) -> None:
     if not isinstance(value, (dict, list)):
         return
     if left == 0:
-        raise ProtocolError(f"header is nested deeper than {MAX_DEPTH} levels")
+        raise ProtocolError(f"{what} is nested deeper than {MAX_DEPTH} levels")
     for inner in value.values() if isinstance(value, dict) else value:
-        _check_depth(inner, left - 1)
+        _check_depth(inner, left - 1, what)
 
 
 def text(header: Mapping[str, Any], key: str, default: str | None = None, limit: int = MAX_TEXT) -> str:

@@ -15,7 +15,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from xspress3.errors import StreamRefusedError
 
-__all__ = ["HANDSHAKE_EVENTS", "HandshakeWatch", "explain_refusal"]
+__all__ = ["HANDSHAKE_EVENTS", "HandshakeWatch", "Handshakes", "explain_refusal"]
 
 HANDSHAKE_EVENTS = (
     zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -50,6 +50,45 @@ def explain_refusal(event: int, value: int) -> str | None:
     return None
 
 
+class Handshakes:
+    """What the events of a client's socket come to; for who has a monitor of `HANDSHAKE_EVENTS` already.
+
+    Attributes
+    ----------
+    is_connected
+        Whether the handshake is done and the connection still there.
+    refusal
+        Why the last attempt was refused; `None` when it was not, or a connection was made since.
+    """
+
+    def __init__(self) -> None:
+        self.is_connected = False
+        self.refusal: str | None = None
+        self._hung_up = 0
+
+    def take(self, event: int, value: int) -> None:
+        """Take one event of the monitor, and its value."""
+        self.is_connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
+        if self.is_connected:
+            self.refusal, self._hung_up = None, 0
+        if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+            self._hung_up += 1
+            if self._hung_up < _TRIES:
+                return
+        self.refusal = explain_refusal(event, value) or self.refusal
+
+    def check(self) -> None:
+        """Raise when refused.
+
+        Raises
+        ------
+        StreamRefusedError
+            With the reason. A client that is not listed does not try again by itself.
+        """
+        if self.refusal is not None:
+            raise StreamRefusedError(f"no connection: {self.refusal}")
+
+
 class HandshakeWatch:
     """Follows whether a client's socket is connected, and why not::
 
@@ -58,33 +97,24 @@ class HandshakeWatch:
             watch.wait(timeout=5)
 
     Used in the thread of the socket, made before `connect`, closed before the socket. A socket can have
-    one monitor; who has one already asks `explain_refusal` about its `HANDSHAKE_EVENTS`.
+    one monitor; who has one already gives its events to `Handshakes`.
     """
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self._socket = socket
         self._events = socket.get_monitor_socket(HANDSHAKE_EVENTS)
-        self._is_connected = False
-        self._refusal: str | None = None
-        self._hung_up = 0
+        self._seen = Handshakes()
 
     @property
     def is_connected(self) -> bool:
         """Whether the handshake is done and the connection still there."""
         self._look(0)
-        return self._is_connected
+        return self._seen.is_connected
 
     def check(self) -> None:
-        """Raise when the connection was refused and none was made since.
-
-        Raises
-        ------
-        StreamRefusedError
-            With the reason. A client that is not listed does not try again by itself.
-        """
+        """Raise when the connection was refused and none was made since; see `Handshakes`."""
         self._look(0)
-        if self._refusal is not None:
-            raise StreamRefusedError(f"no connection: {self._refusal}")
+        self._seen.check()
 
     def wait(self, timeout: float) -> bool:
         """Wait until connected; `False` when nobody has answered within `timeout` s.
@@ -107,18 +137,8 @@ class HandshakeWatch:
         """Take all events that are there, after waiting for the first one."""
         while self._events.poll(timeout_ms):
             said: dict[str, Any] = dict(recv_monitor_message(self._events))
-            self._take(int(said["event"]), int(said["value"]))
+            self._seen.take(int(said["event"]), int(said["value"]))
             timeout_ms = 0
-
-    def _take(self, event: int, value: int) -> None:
-        self._is_connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
-        if self._is_connected:
-            self._refusal, self._hung_up = None, 0
-        if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-            self._hung_up += 1
-            if self._hung_up < _TRIES:
-                return
-        self._refusal = explain_refusal(event, value) or self._refusal
 
     def close(self) -> None:
         """Stop watching; a second call does nothing."""
