@@ -16,7 +16,8 @@
     |-- StreamError                          something about a stream
     |   |-- ProtocolError (ValueError)       bytes that are not a message of ours
     |   |-- SequenceGapError                 messages or frames that never came
-    |   +-- StreamTimeoutError (TimeoutError)
+    |   |-- StreamTimeoutError (TimeoutError)
+    |   +-- StreamRefusedError (PermissionError)  the other side does not let us in
     |-- SinkError (OSError)                  data could not be put where they should go
     +-- ShutdownTimeoutError (TimeoutError)  a thread that would not end
 
@@ -42,6 +43,7 @@ __all__ = [
     "SinkError",
     "StateError",
     "StreamError",
+    "StreamRefusedError",
     "StreamTimeoutError",
     "Xspress3Error",
 ]
@@ -151,6 +153,10 @@ class SequenceGapError(StreamError):
 
 class StreamTimeoutError(StreamError, TimeoutError):
     """Nothing came from the stream in the time given."""
+
+
+class StreamRefusedError(StreamError, PermissionError):
+    """The other side does not let us in; the text says why, and trying again does not help."""
 
 
 class SinkError(Xspress3Error, OSError):

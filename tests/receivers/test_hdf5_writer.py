@@ -301,7 +301,7 @@ def test_a_payload_that_cannot_be_unpacked_becomes_a_hole(sender, run, tmp_path)
         assert file["/entry/complete"][()] == 0
 
 
-@pytest.mark.parametrize("stream_id", ["../../evil", ".", "a\0b\n\x1b[31m", "\ud800", "x" * 4000, ""])
+@pytest.mark.parametrize("stream_id", ["../../evil", ".", "a\0b\n\x1b[31m", "x" * 4000, ""])
 def test_a_hostile_stream_id_stays_in_the_directory(sender, run, tmp_path, stream_id):
     directory = tmp_path / "data"
     directory.mkdir()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xspress3.errors import ProtocolError
+from xspress3.errors import ConfigurationError, ProtocolError
 from xspress3.stream import (
     Alive,
     ArrayInfo,
@@ -164,14 +164,17 @@ def test_a_block_with_a_wrong_field_is_refused_by_name(changes, complaint):
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"dtype": "O"}, "allowed are plain numbers"),
-        ({"dtype": "<f4,<f4"}, "allowed are plain numbers"),
-        ({"dtype": "<u3"}, "none that there is"),
+        ({"dtype": "O"}, "dtype 'O', allowed are '<u4'"),
+        ({"dtype": "<f4,<f4"}, "allowed are '<u4'"),
+        ({"dtype": "<u3"}, "allowed are '<u4'"),
+        ({"dtype": 4}, "dtype 4, allowed are '<u4'"),
         ({"shape": [2, -3, 4]}, "each length must be"),
         ({"shape": [2, 1 << 29, 1 << 29]}, "allowed are"),
         ({"shape": [2] * 9}, "up to 8 integers"),
-        ({"shape": [2, 3, 5]}, "96 bytes for shape"),
-        ({"compression": "zip"}, "known are"),
+        ({"shape": [2, 3, 5]}, r"shape \(2, 3, 5\) uint32: 96 bytes, expected 120"),
+        ({"shape": [2, 3, 4.0]}, "each length must be an integer"),
+        ({"shape": [2, 3, True]}, "each length must be an integer"),
+        ({"compression": "zip"}, "known here are"),
         ({"compression": "bslz4"}, "bslz4: holds"),
     ],
 )
@@ -180,6 +183,50 @@ def test_an_array_that_is_not_what_it_says_is_refused(changes, complaint):
 
     with pytest.raises(ProtocolError, match=complaint):
         decode([change_array(header, **changes), payload])
+
+
+def test_a_header_in_another_order_or_with_spaces_means_the_same():
+    array = np.arange(24, dtype="<u4").reshape(2, 3, 4)
+    usual, payload = encode(replace(block(array), step=3))
+    fields = json.loads(usual)
+
+    unusual = json.dumps(dict(reversed(fields.items()))).encode()
+
+    assert decode([unusual, payload]) == decode([usual, payload])
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b'{"schema":"xspress3/1","schema":"xspress3/1"}',
+        b'{"schema":"xspress3/1","type":"alive","stream_id":"\\ud800"}',
+        b'{"schema":"xspress3/1","type":NaN}',
+        b'{"schema":"xspress3/1","type":-Infinity}',
+        b'{"schema":"xspress3/1","type":1e999}',
+        b'{"schema":"xspress3/1","type":' + b"[" * 40 + b"]" * 40 + b"}",
+        '{"schema":"xspress3/1"}'.encode("utf-16"),
+    ],
+    ids=["twice", "half a character", "nan", "minus infinity", "infinity", "nested", "utf-16"],
+)
+def test_json_that_not_everybody_reads_alike_is_refused(said):
+    with pytest.raises(ProtocolError, match="header is"):
+        decode([said])
+
+
+def test_metadata_that_readers_would_refuse_are_refused_at_the_sender():
+    deep: list = []
+    for _ in range(40):
+        deep = [deep]
+    start = SessionStart(ENVELOPE, None, 64, (), metadata={"notes": deep})
+
+    with pytest.raises(ConfigurationError, match="nested deeper than 32 levels"):
+        encode(start)
+
+
+def test_an_array_without_elements_comes_back():
+    received = decode(encode(block(np.zeros((2, 0, 3), "<u4"))))["histogram"].decode()
+
+    assert received.shape == (2, 0, 3)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from xspress3.cli import demo, info, serve, sim_trigger
+from xspress3.cli import demo, info, keys, serve, sim_trigger
 from xspress3.terminal import run_program
 
 __all__ = ["main"]
@@ -21,7 +21,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="xspress3", description="Data acquisition for Xspress3 X-ray fluorescence detectors."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (info, serve, demo, sim_trigger):
+    for command in (info, serve, demo, keys, sim_trigger):
         command.add_to(commands)
     return parser
 

@@ -1,9 +1,9 @@
 """Streams of blocks of frames: what is said, how it is packed, and how it travels.
 
 `messages` are the things said, `codec` turns them to bytes and back without any input or output,
-`compression` packs arrays as HDF5 chunks, `publisher` and `subscriber` carry messages over zmq,
-to each reader as its `contract` says, `tracker` notices what did not come, `ring` holds the frames
-that are on their way.
+`dtypes` names types of elements, `compression` packs arrays, `publisher` and `subscriber` carry messages
+over zmq, to each reader as its `contract` says, `security` admits readers by key, `tracker` notices what
+did not come, `ring` holds the frames that are on their way.
 """
 
 from xspress3.stream.codec import decode, encode

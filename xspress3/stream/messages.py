@@ -8,6 +8,7 @@ both take no number of their own and carry the one that comes next.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from xspress3.errors import ProtocolError
-from xspress3.stream import compression
+from xspress3.stream.compression import find_method
 
 __all__ = [
     "Alive",
@@ -77,11 +78,13 @@ class Envelope:
 class ArrayInfo:
     """One array that every block of a session carries; `shape` is that of one frame.
 
-    `compression` is how the sender means to send it; each block says how it did.
+    `dtype` of plain numbers and texts comes as text, such as `"<u4"`, that of records as numpy's type;
+    `numpy.dtype(info.dtype)` is right for both. `compression` is how the sender means to send it; each
+    block says how it did.
     """
 
     name: str
-    dtype: str
+    dtype: Union[str, np.dtype[Any]]
     shape: tuple[int, ...]
     units: str = ""
     compression: str = "none"
@@ -123,14 +126,15 @@ class SessionStart:
 
 @dataclass(frozen=True)
 class EncodedArray:
-    """An array as it travels: the bytes are those of the HDF5 chunk with the same compression.
+    """An array as it travels; with `"none"` and `"bslz4"` the bytes are those of an HDF5 chunk.
 
     Parameters
     ----------
     shape
         Of the whole block, the first axis is the frame.
     compression
-        `"none"` (C order) or `"bslz4"` (bitshuffle and LZ4 with the header of the HDF5 filter).
+        A name of `compression.METHODS`: `"none"` (C order), `"bslz4"` (bitshuffle and LZ4 with the
+        header of the HDF5 filter), and with the package `blosc2` `"blosc-lz4"` and `"blosc-blosclz"`.
     """
 
     name: str
@@ -142,28 +146,33 @@ class EncodedArray:
     @property
     def nbytes(self) -> int:
         """Size in bytes when it is not compressed."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
     def check(self) -> None:
-        """Raise `ProtocolError` unless the payload can be unpacked to exactly this shape."""
-        if self.compression == "none":
-            if len(self.payload) != self.nbytes:
-                raise ProtocolError(
-                    f"array {self.name}: {len(self.payload)} bytes for shape {self.shape} {self.dtype}, "
-                    f"expected {self.nbytes}"
-                )
-        else:
-            compression.check_bslz4(self.payload, self.nbytes, self.dtype.itemsize)
+        """Raise `ProtocolError` unless the payload says that it holds exactly this shape."""
+        try:
+            find_method(self.compression).check(self.payload, self.nbytes, self.dtype.itemsize)
+        except ProtocolError as error:
+            raise self._named(error) from None
 
     def decode(self) -> npt.NDArray[Any]:
-        """The array, read-only; a view of the payload where that was not compressed."""
-        self.check()
-        if self.compression == "none":
-            array = np.frombuffer(self.payload, dtype=self.dtype)
-        else:
-            array = compression.decompress_bslz4(self.payload, self.dtype, self.nbytes // self.dtype.itemsize)
+        """The array, read-only; a view of the payload where that was not compressed.
+
+        Raises
+        ------
+        ProtocolError
+            When the payload does not hold exactly this shape.
+        """
+        size = self.nbytes // self.dtype.itemsize
+        try:
+            array = find_method(self.compression).decompress(self.payload, self.dtype, size)
+        except ProtocolError as error:
+            raise self._named(error) from None
         array.flags.writeable = False
         return array.reshape(self.shape)
+
+    def _named(self, error: ProtocolError) -> ProtocolError:
+        return ProtocolError(f"array {self.name}, shape {self.shape} {self.dtype}: {error}")
 
 
 @dataclass(frozen=True)
