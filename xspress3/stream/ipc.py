@@ -36,7 +36,7 @@ def _folder() -> Path:
     folder = base / f"xspress3-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
-        raise PermissionError(f"{folder}: belongs to somebody else or is open to others, allowed is mode 0700")
+        raise PermissionError(f"{folder}: of somebody else or open to others, allowed is mode 0700")
     return folder
 
 
