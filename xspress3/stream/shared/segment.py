@@ -63,7 +63,7 @@ class SharedMem:
     Parameters
     ----------
     nbytes
-        Size, 1 and more. Attached memory may be larger than was asked for, never smaller.
+        Size, 1 and more. `None` attaches all there is; there may be more than was asked for, never less.
     shm_id
         Of memory that exists, to attach it; `None` makes new memory, filled with zeros.
     writeable
@@ -77,16 +77,17 @@ class SharedMem:
         When there is not enough room, or `shm_id` is not (or no longer) memory of this user.
     """
 
-    def __init__(self, nbytes: int, shm_id: str | None = None, *, writeable: bool = False) -> None:
-        if nbytes < 1:
+    def __init__(self, nbytes: int | None, shm_id: str | None = None, *, writeable: bool = False) -> None:
+        if (nbytes is None and shm_id is None) or (nbytes is not None and nbytes < 1):
             raise ConfigurationError(f"shared memory of nbytes={nbytes}, allowed is 1 and more")
-        self.nbytes = int(nbytes)
         self.is_creator = shm_id is None
         if shm_id is None:
             sweep()
+            self.nbytes = int(nbytes or 0)
             self._path, self._fd = _create(self.nbytes)
         else:
-            self._path, self._fd = _open(shm_id, self.nbytes, writeable)
+            self._path, self._fd, size = _open(shm_id, int(nbytes or 0), writeable)
+            self.nbytes = int(nbytes or size)
         self.shm_id = self._path.name
         self._close = weakref.finalize(
             self, _close, self._fd, self._path if self.is_creator else None, os.getpid()
@@ -271,8 +272,8 @@ def _reserve(path: Path, fd: int, size: int) -> None:
         ) from error
 
 
-def _open(shm_id: str, nbytes: int, writeable: bool) -> tuple[Path, int]:
-    """The file of a segment that exists, checked."""
+def _open(shm_id: str, nbytes: int, writeable: bool) -> tuple[Path, int, int]:
+    """The file of a segment that exists, checked, and the size of its memory."""
     match = _NAME.fullmatch(shm_id)
     if match is None:
         raise ConfigurationError(
@@ -280,11 +281,10 @@ def _open(shm_id: str, nbytes: int, writeable: bool) -> tuple[Path, int]:
         )
     path, fd = _find(shm_id, (os.O_RDWR if writeable else os.O_RDONLY) | _OPEN_FLAGS)
     try:
-        _check(path, fd, nbytes)
+        return path, fd, _checked_size(path, fd, nbytes)
     except BaseException:
         os.close(fd)
         raise
-    return path, fd
 
 
 def _find(shm_id: str, flags: int) -> tuple[Path, int]:
@@ -302,7 +302,7 @@ def _find(shm_id: str, flags: int) -> tuple[Path, int]:
     )
 
 
-def _check(path: Path, fd: int, nbytes: int) -> None:
+def _checked_size(path: Path, fd: int, nbytes: int) -> int:
     status = os.fstat(fd)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
         raise SharedMemoryError(f"{path} is not a file of user {os.geteuid()}")
@@ -316,6 +316,7 @@ def _check(path: Path, fd: int, nbytes: int) -> None:
         raise SharedMemoryError(
             f"{path} has {status.st_size} bytes for {size} of memory, {nbytes} were asked for"
         )
+    return int(size)
 
 
 def _map(fd: int, size: int, writeable: bool) -> mmap.mmap:
