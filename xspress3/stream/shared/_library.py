@@ -60,7 +60,7 @@ def error_of(code: int, what: str) -> Xspress3Error:
 
 
 def again(call: Callable[[int], int], timeout: float | None) -> int:
-    """Call until time is over or there is something else than a timeout; in slices, for the sake of signals."""
+    """Call until time is over or something else than a timeout came; in slices, for the sake of signals."""
     deadline = float("inf") if timeout is None else time.monotonic() + timeout
     rc = TIMEOUT
     while rc == TIMEOUT and (left := deadline - time.monotonic()) > 0:

@@ -6,8 +6,9 @@
                                                        read -> copy, checked                 (latest, every:N)
 
 The writer waits for lossless readers, which hold a slot until they release it. It does not wait for the
-others: what they get is whole, and each record says how many before it they did not look at. Which frames those were
-follows from `sequence` and `first_frame`. A reader that was overtaken goes on half a ring behind the writer.
+others: what they get is whole, and each record says how many before it they did not look at. Which frames
+those were follows from `sequence` and `first_frame`. A reader that was overtaken goes on half a ring behind
+the writer.
 
 Readers map the data read-only; the little that they write is in memory of its own, and the writer checks it.
 A lossless reader that died is taken off the list when the writer has waited 50 ms for it; that the writer
