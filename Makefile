@@ -5,7 +5,7 @@ PYTHON ?= python3
 CC ?= cc
 VENV := .venv
 BIN := $(VENV)/bin
-NATIVE := pyproject.toml setup.py $(wildcard xspress3/*/_*.h xspress3/*/_build.py xspress3/sim/csrc/*.[ch])
+NATIVE := pyproject.toml setup.py $(foreach at,xspress3/* xspress3/*/*,$(wildcard $(at)/_*.h $(at)/*_build.py $(at)/csrc/*.[ch]))
 EXTRAS := hdf5,test,lint,plot
 
 .PHONY: help demo test lint bench figures clean
@@ -48,4 +48,5 @@ $(VENV)/installed: $(NATIVE)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
-	rm -f xspress3/sim/*.so xspress3/sdk/_sdk.py xspress3/sim/_sim.py xspress3/stream/_bitshuffle.py
+	rm -f xspress3/sim/*.so xspress3/stream/shared/*.so
+	rm -f xspress3/sdk/_sdk.py xspress3/sim/_sim.py xspress3/stream/_bitshuffle.py xspress3/stream/shared/_shm.py

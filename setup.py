@@ -1,28 +1,27 @@
-"""Builds what must be built: the cffi tables and the simulator library; all else is in pyproject.toml."""
+"""Builds what must be built: the cffi tables and our C libraries; all else is in pyproject.toml."""
 
 from __future__ import annotations
 
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 from setuptools import Distribution, Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_ext import build_ext
 
-SIM_LIBRARY = "xspress3.sim.libxspress3_sim"
-SIM_SOURCES = sorted(path.as_posix() for path in Path("xspress3/sim/csrc").glob("*.c"))
-SIM_HEADERS = sorted(path.as_posix() for path in Path("xspress3/sim/csrc").glob("*.h"))
+C_FLAGS = ["-std=c11", "-O2", "-fvisibility=hidden", "-Wall", "-Wextra"]
 NO_COMPILER = """
-    xspress3-streamer needs a C compiler to build its detector simulator, and none was found
-    (tried: {tried}).
+    xspress3-streamer needs a C compiler to build its detector simulator and its shared memory,
+    and none was found (tried: {tried}).
     Install one, for example `apt-get install gcc` or `dnf install gcc`, or name yours in the
     environment variable CC, and run the installation again.
 """
 
 
-class BuildSimulator(build_ext):
-    """Compiles the simulator as a plain shared library: it is opened by path, never imported."""
+class BuildLibraries(build_ext):
+    """Compiles our C code to plain shared libraries: they are opened by path, never imported."""
 
     def get_ext_filename(self, fullname: str) -> str:
         return str(Path(*fullname.split("."))) + ".so"
@@ -31,7 +30,7 @@ class BuildSimulator(build_ext):
         return []  # there is no PyInit function to export
 
     def build_extension(self, ext: Extension) -> None:
-        if ext.name == SIM_LIBRARY:
+        if ext.name in {library.name for library in LIBRARIES}:
             self._require_compiler()
         super().build_extension(ext)
 
@@ -54,21 +53,28 @@ class BinaryDistribution(Distribution):
         return True
 
 
+def plain_library(name: str, folder: str, **how: Any) -> Extension:
+    """The library `name` of all C files in `folder`."""
+    sources = sorted(path.as_posix() for path in Path(folder).glob("*.c"))
+    headers = sorted(path.as_posix() for path in Path(folder).parent.glob("**/*.h"))
+    return Extension(name, sources=sources, depends=headers, extra_compile_args=C_FLAGS, **how)
+
+
+LIBRARIES = [
+    plain_library("xspress3.sim.libxspress3_sim", "xspress3/sim/csrc", libraries=["m", "pthread"]),
+    plain_library(
+        "xspress3.stream.shared.libxspress3_shm", "xspress3/stream/shared/csrc", libraries=["pthread"]
+    ),
+]
+
 setup(
     distclass=BinaryDistribution,
-    cmdclass={"build_ext": BuildSimulator, "bdist_wheel": PlatformWheel},
+    cmdclass={"build_ext": BuildLibraries, "bdist_wheel": PlatformWheel},
     cffi_modules=[
         "xspress3/sdk/_build.py:ffibuilder",
         "xspress3/sim/_build.py:ffibuilder",
         "xspress3/stream/_bitshuffle_build.py:ffibuilder",
+        "xspress3/stream/shared/_build.py:ffibuilder",
     ],
-    ext_modules=[
-        Extension(
-            SIM_LIBRARY,
-            sources=SIM_SOURCES,
-            depends=SIM_HEADERS,
-            extra_compile_args=["-std=c11", "-O2", "-fvisibility=hidden", "-Wall", "-Wextra"],
-            libraries=["m", "pthread"],
-        )
-    ],
+    ext_modules=LIBRARIES,
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +19,20 @@ import zmq
 REPOSITORY = Path(__file__).resolve().parents[1]
 KEPT_VARIABLES = {"XSPRESS3_RECORDINGS", "XSPRESS3_TEST_CLOSING_TIME"}
 CLOSING_TIME = float(os.environ.get("XSPRESS3_TEST_CLOSING_TIME", "2"))
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # looked at, not written
+
+
+def _folder_for_shared_memory() -> Path:
+    """One for this run: other runs on the machine neither see what is made there nor leave theirs."""
+    given = os.environ.get("XSPRESS3_SHARED_MEMORY")  # in a run that a test has started
+    if given:
+        return Path(given)
+    system = Path("/dev/shm")  # noqa: S108
+    made = Path(tempfile.mkdtemp(prefix="xspress3-test-", dir=system if system.is_dir() else None))
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
+SHARED_MEMORY = _folder_for_shared_memory()
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +60,7 @@ def _open_things() -> set[str]:
     threads = {f"thread {t.name}" for t in threading.enumerate() if t is not threading.main_thread()}
     children = {f"process {child.pid}" for child in process.children()}
     descriptors = {f"descriptor {fd}" for fd in _descriptors()}
-    segments = {f"shared memory {path.name}" for path in SHARED_MEMORY.glob("xsp3*")}
+    segments = {f"shared memory {path.name}" for path in SHARED_MEMORY.iterdir()}
     return threads | children | descriptors | segments
 
 
@@ -106,3 +122,4 @@ def nothing_from_outside(monkeypatch: pytest.MonkeyPatch, state: Path) -> None:
     for name in list(os.environ):
         if name.startswith("XSPRESS3_") and name not in KEPT_VARIABLES:
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XSPRESS3_SHARED_MEMORY", str(SHARED_MEMORY))

@@ -16,7 +16,12 @@ import receivers
 import xspress3
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-BUILT = {"xspress3.sdk._sdk", "xspress3.sim._sim", "xspress3.stream._bitshuffle"}
+BUILT = {
+    "xspress3.sdk._sdk",
+    "xspress3.sim._sim",
+    "xspress3.stream._bitshuffle",
+    "xspress3.stream.shared._shm",
+}
 
 
 def modules():

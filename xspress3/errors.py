@@ -16,6 +16,9 @@
     |-- StreamError                          something about a stream
     |   |-- ProtocolError (ValueError)       bytes that are not a message of ours
     |   |-- SequenceGapError                 messages or frames that never came
+    |   |-- SharedMemoryError (OSError)      no room for it, or not (any longer) ours
+    |   |-- StreamEndedError                 all was read and nothing will follow
+    |   |   +-- SenderDiedError              because the sender is gone without a word
     |   |-- StreamTimeoutError (TimeoutError)
     |   +-- StreamRefusedError (PermissionError)  the other side does not let us in
     |-- SinkError (OSError)                  data could not be put where they should go
@@ -38,10 +41,13 @@ __all__ = [
     "SdkConnectionError",
     "SdkError",
     "SdkRangeError",
+    "SenderDiedError",
     "SequenceGapError",
+    "SharedMemoryError",
     "ShutdownTimeoutError",
     "SinkError",
     "StateError",
+    "StreamEndedError",
     "StreamError",
     "StreamRefusedError",
     "StreamTimeoutError",
@@ -149,6 +155,18 @@ class ProtocolError(StreamError, ValueError):
 
 class SequenceGapError(StreamError):
     """Messages or frames that were announced never came."""
+
+
+class SharedMemoryError(StreamError, OSError):
+    """Shared memory that cannot be made for want of room, or that is not (any longer) there to attach."""
+
+
+class StreamEndedError(StreamError):
+    """Everything was read, and nothing will follow."""
+
+
+class SenderDiedError(StreamEndedError):
+    """Everything was read, and nothing will follow because the sender is gone without a word."""
 
 
 class StreamTimeoutError(StreamError, TimeoutError):
