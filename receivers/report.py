@@ -17,11 +17,12 @@ MAX_GAPS_KEPT = 1000
 
 
 class Outcome(str, Enum):
-    """How a session ended for this reader; the first three are the sender's own words."""
+    """How a session ended for this reader; the first four are the sender's own words."""
 
     COMPLETE = "complete"
     STOPPED = "stopped"
     FAILED = "failed"
+    RESTARTED = "restarted"
     SUPERSEDED = "superseded"
     """A new session began before the end of this one came."""
     END_MISSED = "end missed"

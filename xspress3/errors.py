@@ -154,7 +154,11 @@ class ProtocolError(StreamError, ValueError):
 
 
 class SequenceGapError(StreamError):
-    """Messages or frames that were announced never came."""
+    """Messages or frames that were announced never came; where they are known, in `gap`."""
+
+    def __init__(self, text: str, gap: object = None) -> None:
+        super().__init__(text)
+        self.gap = gap
 
 
 class SharedMemoryError(StreamError, OSError):

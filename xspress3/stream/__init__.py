@@ -7,6 +7,7 @@ did not come, `ring` holds the frames that are on their way.
 """
 
 from xspress3.stream.codec import decode, encode
+from xspress3.stream.compression import compression_methods
 from xspress3.stream.contract import Contract
 from xspress3.stream.messages import (
     Alive,
@@ -24,6 +25,8 @@ from xspress3.stream.messages import (
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.publisher import Publisher, ReaderStatus
 from xspress3.stream.ring import FrameRing, Slot
+from xspress3.stream.shared import SharedArray, SharedMem
+from xspress3.stream.streams import InputStream, OutputStream, RingBuffer
 from xspress3.stream.subscriber import Subscriber
 from xspress3.stream.tracker import SessionTracker
 
@@ -36,17 +39,23 @@ __all__ = [
     "EndReason",
     "Envelope",
     "FrameRing",
+    "InputStream",
     "Loss",
     "Message",
     "Numbering",
+    "OutputStream",
     "Publisher",
     "ReaderStatus",
+    "RingBuffer",
     "SessionEnd",
     "SessionStart",
     "SessionTracker",
+    "SharedArray",
+    "SharedMem",
     "Slot",
     "Subscriber",
     "UnknownMessage",
+    "compression_methods",
     "decode",
     "encode",
 ]

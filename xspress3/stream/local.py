@@ -25,15 +25,13 @@ from xspress3.stream.messages import Alive, Block, EncodedArray, Envelope, Messa
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.outbox import Outbox
 from xspress3.stream.outgoing import Outgoing, Thin
-from xspress3.stream.publisher import ReaderStatus
+from xspress3.stream.publisher import ReaderStatus, Samples
 
-__all__ = ["LocalPublisher", "LocalSubscriber", "Samples", "samples_block"]
+__all__ = ["LocalPublisher", "LocalSubscriber", "Taken", "samples_block"]
 
 _RETRY = 0.1
 """Seconds after which a send that waits looks whether it shall give up."""
 
-Samples = tuple[int, npt.NDArray[Any], int, int]
-"""A chunk on its short way: number of the sample after its last, the array, sequence, and time in ns."""
 Taken = Union[Message, Samples]
 
 
@@ -210,6 +208,15 @@ class LocalPublisher:
 
         self._send(samples, item, remember, give_up)
 
+    def pass_on(
+        self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
+    ) -> None:
+        """As `Publisher.pass_on`."""
+        if self._seats:
+            self.send_samples(samples, block, give_up)
+        else:
+            self._backlog.advance(samples[0], samples[2] + 1)
+
     def serve(self, timeout: float = 0.0) -> None:
         """Does nothing: readers are served as they come."""
 
@@ -218,8 +225,13 @@ class LocalPublisher:
         with self._registry:
             if self._by_endpoint.get(self.endpoint) is self:
                 del self._by_endpoint[self.endpoint]
+        if self.is_closed:
+            return
         self.is_closed = True
         for seat in list(self._seats):
+            with self._lock:
+                seat.outbox.grant(seat.outbox.n_waiting)
+                seat.flush()
             seat.inbox.put(None)
             seat.has_room.set()
 
@@ -363,16 +375,20 @@ class LocalSubscriber:
         if self._waiting is None:
             raise StreamTimeoutError(f"nobody answers at {self.endpoint} within {timeout} s")
 
+    def keep(self, message: Message) -> None:
+        """Let `receive` give `message` next."""
+        self._waiting = message
+
     def receive(self, timeout: float) -> Message | None:
         """The next message, or `None` when none came within `timeout` s."""
-        if self._waiting is not None:
-            message, self._waiting = self._waiting, None
-            return message
         taken = self.take(timeout)
         return self._publisher.as_message(taken) if isinstance(taken, tuple) else taken
 
     def take(self, timeout: float) -> Taken | None:
         """As `receive`, and chunks that came the short way as they came."""
+        if self._waiting is not None:
+            message, self._waiting = self._waiting, None
+            return message
         seat = self._seat
         if seat.n_granted < seat.n_taken and not seat.is_lossless:
             self._publisher._grant(seat)

@@ -46,6 +46,8 @@ class EndReason(str, Enum):
     """Somebody asked for the end."""
     FAILED = "failed"
     """The detector or the streamer failed; the text says how."""
+    RESTARTED = "restarted"
+    """Numbers begin at 0 again: another session of the same stream follows at once."""
 
 
 @dataclass(frozen=True)

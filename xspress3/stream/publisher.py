@@ -14,24 +14,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Union
 
+import numpy.typing as npt
 import zmq
 
 from xspress3.errors import ConfigurationError, ProtocolError
 from xspress3.stream.backlog import Backlog
 from xspress3.stream.codec import encode
 from xspress3.stream.control import MAX_REQUEST_BYTES, Bye, Credit, Hello, Request, decode_request
-from xspress3.stream.messages import Alive, Message
+from xspress3.stream.messages import Alive, Block, Message
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.outbox import Outbox
 from xspress3.stream.outgoing import Outgoing, Thin
 from xspress3.stream.sockets import bind, keep_alive
 
-__all__ = ["HEARTBEAT", "Publisher", "ReaderStatus"]
+__all__ = ["HEARTBEAT", "Publisher", "ReaderStatus", "Samples"]
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT = 1.0
 """Seconds after which a reader that was sent nothing gets a sign of life."""
+
+Samples = tuple[int, npt.NDArray[Any], int, int]
+"""A chunk on a short way: number of the sample after its last, the array, sequence, and time in ns."""
 _RETRY_MS = 100
 """How often a send that waits looks whether it shall give up."""
 _LOOK_MS = 20
@@ -114,6 +118,8 @@ class Publisher:
         Seconds that one reader may hold up all, after which it is not waited for any more; `None` for ever.
     linger
         Seconds that `close` waits for zmq to hand over what it has.
+    heartbeat
+        Seconds after which a reader that was sent nothing gets a sign of life.
     state
         Gives the word that signs of life carry.
     secure
@@ -130,6 +136,7 @@ class Publisher:
         backlog_bytes: int = 0,
         drop_after: float | None = None,
         linger: float = 2.0,
+        heartbeat: float = HEARTBEAT,
         state: Callable[[], str] = lambda: "idle",
         secure: Callable[[zmq.Socket[bytes]], None] = lambda _socket: None,
     ) -> None:
@@ -137,6 +144,7 @@ class Publisher:
         self._numbering = numbering
         self._drop_after = drop_after
         self._state = state
+        self._heartbeat = heartbeat
         self._readers: dict[bytes, _Reader] = {}
         self._backlog = Backlog(backlog_bytes)
         self._n_offered = 0
@@ -219,6 +227,22 @@ class Publisher:
             else:
                 self.serve(_RETRY_MS / 1000)
 
+    def send_samples(
+        self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Send a chunk of samples, of which `block` makes a message."""
+        del samples
+        self.send_item(Outgoing(block()), give_up)
+
+    def pass_on(
+        self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Note a chunk that went another way, and send it to those who stayed here."""
+        if self._readers:
+            self.send_item(Outgoing(block()), give_up)
+        else:
+            self._backlog.advance(samples[0], samples[2] + 1)
+
     def serve(self, timeout: float = 0.0) -> None:
         """Hear what readers say, for up to `timeout` s until the first word, and give signs of life."""
         if timeout and not self._socket.poll(max(int(timeout * 1000), 1)):
@@ -248,7 +272,12 @@ class Publisher:
         return last.done and not any(reader.outbox.n_waiting for reader in waited_for)
 
     def close(self, linger: float | None = None) -> None:
-        """Close the socket; a second call does nothing."""
+        """Send what waits for readers and close the socket; a second call does nothing."""
+        if not self._socket.closed:
+            for reader in list(self._readers.values()):
+                reader.outbox.grant(min(reader.outbox.n_waiting, _SPARE_MESSAGES))
+                self._flush(reader)
+        self._readers.clear()
         self._socket.close(None if linger is None else int(linger * 1000))
 
     def _offer(self, item: Outgoing) -> bool:
@@ -339,12 +368,12 @@ class Publisher:
     def _look_after(self) -> None:
         """A sign of life for who was sent nothing; who is gone is found out that way."""
         now = time.monotonic()
-        if now - self._looked_at < HEARTBEAT / 4:
+        if now - self._looked_at < self._heartbeat / 4:
             return
         self._looked_at = now
         for reader in list(self._readers.values()):
             self._flush(reader)
-            if now - reader.sent_at >= HEARTBEAT:
+            if now - reader.sent_at >= self._heartbeat:
                 self._say_alive(reader)
 
     def _say_alive(self, reader: _Reader) -> None:

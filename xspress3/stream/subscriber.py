@@ -112,6 +112,10 @@ class Subscriber:
         if self._waiting is None:
             raise StreamTimeoutError(f"nobody answers at {self.endpoint} within {timeout} s")
 
+    def keep(self, message: Message) -> None:
+        """Let `receive` give `message` next."""
+        self._waiting = message
+
     def receive(self, timeout: float) -> Message | None:
         """The next message, or `None` when none came within `timeout` s.
 
@@ -131,6 +135,8 @@ class Subscriber:
             frames = self._socket.recv_multipart(copy=False)
         self._heard_at = time.monotonic()
         return self._take([frame.buffer for frame in frames])
+
+    take = receive
 
     def _wait(self, timeout: float) -> bool:
         """Whether something came within `timeout` s; says hello to each new connection meanwhile."""

@@ -55,7 +55,7 @@ class SessionTracker:
 
     def __init__(self, start: SessionStart) -> None:
         self.session_id = start.envelope.session_id
-        self._step = _step(start)
+        self.step = _step(start)
         self.next_frame = 0
         self.received = 0
         self.lost = 0
@@ -91,6 +91,24 @@ class SessionTracker:
         self.end = message
         return Fed(self._advance(message.acquired + message.lost, ON_THE_WAY))
 
+    def follow(self, first_frame: int, end_frame: int, sequence: int) -> bool:
+        """Count a block that follows directly; `False`, and nothing counted, when it does not."""
+        if first_frame != self.next_frame or sequence != self._next_sequence or self.step != 1:
+            return False
+        self.next_frame = end_frame
+        self.received += end_frame - first_frame
+        self._next_sequence = sequence + 1
+        return True
+
+    def jump(self, first_frame: int, end_frame: int, sequence: int) -> tuple[Gap, ...]:
+        """Count a block that does not follow directly; gives what is missing before it."""
+        self.missed_messages += max(sequence - self._next_sequence, 0)
+        self._next_sequence = max(sequence + 1, self._next_sequence)
+        gaps = self._advance(first_frame, ON_THE_WAY)
+        self.next_frame = end_frame
+        self.received += end_frame - first_frame
+        return gaps
+
     def rejoin(self, start: SessionStart) -> tuple[Gap, ...]:
         """Go on with the start that is repeated after the reader was cut off."""
         return self._advance(start.next_frame, AWAY)
@@ -108,7 +126,7 @@ class SessionTracker:
         first = sequence
         if isinstance(message, Loss) and message.first_sequence is not None:
             first = message.first_sequence
-        if self._step == 1:
+        if self.step == 1:
             self.missed_messages += max(first - self._next_sequence, 0)
         self._next_sequence = max(sequence + 1, self._next_sequence)
 
@@ -150,7 +168,7 @@ class SessionTracker:
 
     def _n_wanted(self, first: int, end: int) -> int:
         """Frames in `first` to `end - 1` that the contract promises: multiples of its step."""
-        return (end - 1) // self._step - (first - 1) // self._step
+        return (end - 1) // self.step - (first - 1) // self.step
 
 
 def _step(start: SessionStart) -> int:

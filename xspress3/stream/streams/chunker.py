@@ -190,6 +190,11 @@ class Chunker:
         self._room, self._n_waiting = None, 0
         return [] if room is None else [Chunk(self._index, room[:n_waiting])]
 
+    def seek(self, index: int) -> None:
+        """Go on with sample `index`: those before it left another way. Only while nothing waits."""
+        assert not self._n_waiting
+        self._index = index
+
     def reset_index(self) -> list[Chunk]:
         """Begin again with sample 0 and samples of any type; gives what waited."""
         chunks = self.flush()

@@ -1,0 +1,361 @@
+"""Streams through shared memory: blocks lie in a ring of slots, readers look at them where they are.
+
+Readers find the ring by joining the stream as any reader does: the start of the session names it. Who
+cannot reach it, being on another host, stays and gets blocks by the socket.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Union
+
+import numpy as np
+import numpy.typing as npt
+import zmq
+
+from xspress3.errors import ProtocolError, StreamTimeoutError
+from xspress3.stream.codec import decode, encode
+from xspress3.stream.contract import Contract, Delivery
+from xspress3.stream.local import LocalPublisher, samples_block
+from xspress3.stream.messages import Block, Envelope, Loss, Message, SessionEnd, SessionStart
+from xspress3.stream.outbox import PASSED_OVER, TOO_SLOW
+from xspress3.stream.outgoing import Outgoing, Thin, thin_block
+from xspress3.stream.publisher import Publisher, ReaderStatus, Samples
+from xspress3.stream.shared import Record, RecordFields, RecordKind, RingReader, RingWriter
+
+__all__ = ["RING", "ShmPublisher", "ShmSubscriber", "ring_of"]
+
+RING = "shared_memory_ring"
+"""Key of a start's metadata that names the ring."""
+_RETRY = 0.1
+_WHOLE, _BARE = 1, 0
+"""`session_id` of a record whose parts are a message of the codec, and of bare samples."""
+
+
+def ring_of(start: SessionStart) -> str | None:
+    """Name of the ring in which the blocks of a session lie, `None` where they come by the socket."""
+    name = start.metadata.get(RING)
+    return name if isinstance(name, str) else None
+
+
+class ShmPublisher:
+    """Puts blocks into a ring, and says by `control` where it is.
+
+    Parameters
+    ----------
+    control, ring
+        Closed with this one.
+    drop_after
+        Seconds that a lossless reader may hold up all; `None` for ever.
+    """
+
+    def __init__(
+        self, control: Union[Publisher, LocalPublisher], ring: RingWriter, drop_after: float | None = None
+    ) -> None:
+        self.control = control
+        self.ring = ring
+        self.endpoint = control.endpoint
+        self._drop_after = drop_after
+
+    @property
+    def n_readers(self) -> int:
+        """Readers that have joined and not left."""
+        return len(self.readers)
+
+    @property
+    def readers(self) -> list[ReaderStatus]:
+        """Those readers, by the ring and by the socket."""
+        by_ring = [
+            ReaderStatus(info.name, "", info.pid, info.contract, info.behind, info.missed)
+            for info in self.ring.readers
+        ]
+        return by_ring + self.control.readers
+
+    def send(
+        self,
+        message: Message,
+        *,
+        is_borrowed: bool = False,
+        thin: Thin | None = None,
+        give_up: Callable[[], bool] = lambda: False,
+    ) -> Outgoing:
+        """As `Publisher.send`; the ring has a copy when this returns."""
+        if isinstance(message, SessionStart):
+            message = replace(message, metadata={**message.metadata, RING: self.ring.ring_id})
+        self._write(_fields(message), [bytes(part) for part in encode(message)], give_up)
+        return self.control.send(message, is_borrowed=is_borrowed, thin=thin, give_up=give_up)
+
+    def send_samples(
+        self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
+    ) -> None:
+        """As `LocalPublisher.send_samples`; the ring has a copy when this returns."""
+        end, array, sequence, time_ns = samples
+        n_frames = len(array)
+        fields = RecordFields(RecordKind.BLOCK, _BARE, sequence, time_ns, end - n_frames, n_frames)
+        self._write(fields, array, give_up)
+        self.control.pass_on(samples, block, give_up)
+
+    def borrow(self, n_bytes: int, give_up: Callable[[], bool] = lambda: False) -> npt.NDArray[np.uint8]:
+        """Memory of a slot to be filled; `commit` or `abandon` follows."""
+        memory: npt.NDArray[np.uint8] = self._retry(lambda: self.ring.borrow(n_bytes, _RETRY), give_up)
+        return memory
+
+    def commit(self, samples: Samples, block: Callable[[], Block]) -> None:
+        """Publish what was borrowed."""
+        end, array, sequence, time_ns = samples
+        n_frames = len(array)
+        self.ring.commit(RecordFields(RecordKind.BLOCK, _BARE, sequence, time_ns, end - n_frames, n_frames))
+        self.control.pass_on(samples, block)
+
+    def serve(self, timeout: float = 0.0) -> None:
+        """Hear readers, and give signs of life."""
+        self.control.serve(timeout)
+
+    def close(self) -> None:
+        """Close both; a second call does nothing."""
+        self.ring.close()
+        self.control.close()
+
+    def _write(self, fields: RecordFields, data: Any, give_up: Callable[[], bool]) -> None:
+        self._retry(lambda: self.ring.write(fields, data, _RETRY), give_up)
+
+    def _retry(self, action: Callable[[], Any], give_up: Callable[[], bool]) -> Any:
+        began = time.monotonic()
+        while True:
+            try:
+                return action()
+            except StreamTimeoutError:
+                if give_up():
+                    raise zmq.Again from None
+                if self._drop_after is not None and time.monotonic() - began > self._drop_after:
+                    self._evict()
+
+    def _evict(self) -> None:
+        lossless = [reader for reader in self.ring.readers if reader.contract == "lossless"]
+        for reader in lossless:
+            if reader.behind >= self.ring.n_slots:
+                self.ring.evict(reader)
+
+
+def _fields(message: Message) -> RecordFields:
+    envelope = getattr(message, "envelope", None)
+    sequence = 0 if envelope is None else envelope.sequence
+    if isinstance(message, Block):
+        return RecordFields(RecordKind.BLOCK, _WHOLE, sequence, 0, message.first_frame, message.n_frames)
+    return RecordFields(RecordKind.MESSAGE, sequence=sequence)
+
+
+class _Lease:
+    """Memory of a slot, given back when the last array that looks at it is gone."""
+
+    __slots__ = ("__array_interface__", "_record")
+
+    def __init__(self, record: Record, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        whole = np.frombuffer(record.memory, np.uint8)
+        self._record = record
+        self.__array_interface__ = {
+            "shape": shape,
+            "typestr": dtype.str,
+            "descr": dtype.descr,
+            "data": (whole.ctypes.data, True),
+            "version": 3,
+        }
+
+    def __del__(self) -> None:
+        self._record.release()
+
+
+class ShmSubscriber:
+    """Reads a ring as a `Subscriber` reads a socket; arrays are views of the ring, and hold their slot.
+
+    Parameters
+    ----------
+    start
+        What the stream said when it was joined; it names the ring.
+    name, contract
+        As of `Subscriber`. Readers that are not lossless have copies.
+    """
+
+    def __init__(self, endpoint: str, start: SessionStart, *, name: str, contract: Contract) -> None:
+        self.endpoint = endpoint
+        self.contract = contract
+        self.name = name
+        self._ring = RingReader(str(ring_of(start)), name, str(contract), start="oldest")
+        self._start = start
+        self._layout = _layout(start)
+        self._is_greeted = False
+        self._next_frame: int | None = None
+        self._next_sequence = 0
+        self._queue: list[Union[Message, Samples]] = []
+
+    def take(self, timeout: float) -> Union[Message, Samples, None]:
+        """The next message or chunk, or `None` when none came within `timeout` s.
+
+        Raises
+        ------
+        StreamEndedError, SenderDiedError
+            When the sender has closed the ring, or died.
+        """
+        if self._queue:
+            return self._queue.pop(0)
+        record = self._ring.read(timeout)
+        if record is None:
+            return None
+        found = self._message(record) if record.is_message else self._block(record)
+        self._greet(found)
+        self._tell_gap(found)
+        if not self._queue:
+            return found
+        self._queue.append(found)
+        return self._queue.pop(0)
+
+    def receive(self, timeout: float) -> Message | None:
+        """As `take`, with a chunk as a block."""
+        taken = self.take(timeout)
+        if isinstance(taken, tuple):
+            end, array, sequence, time_ns = taken
+            return samples_block(self._envelope(sequence, time_ns), end - len(array), array)
+        return taken
+
+    @property
+    def is_connected(self) -> bool:
+        """Always: a ring whose writer died says so when it is read."""
+        return True
+
+    @property
+    def silent_for(self) -> float:
+        """0, for the same reason."""
+        return 0.0
+
+    def close(self) -> None:
+        """Leave; a second call does nothing."""
+        self._queue.clear()
+        self._ring.close()
+
+    def __enter__(self) -> ShmSubscriber:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _message(self, record: Record) -> Message:
+        with record:
+            message = decode([bytes(part) for part in record.parts])
+        if isinstance(message, SessionStart):
+            self._start, self._layout = message, _layout(message)
+        return message
+
+    def _block(self, record: Record) -> Union[Block, Samples]:
+        fields = record.fields
+        if fields.session_id == _WHOLE:
+            with record:
+                block = decode([bytes(part) for part in record.parts])
+            assert isinstance(block, Block)
+            return self._thinned(block)
+        dtype, shape = self._layout
+        whole_shape = (fields.n_frames, *shape)
+        if int(np.prod(whole_shape, dtype=np.int64)) * dtype.itemsize != record.nbytes:
+            record.release()
+            raise ProtocolError(f"ring: {record.nbytes} bytes for shape {whole_shape} of {dtype}")
+        end = fields.first_frame + fields.n_frames
+        if self.contract.is_lossless:
+            array = np.asarray(_Lease(record, dtype, whole_shape))
+        else:
+            with record:
+                array = np.frombuffer(bytes(record.memory), dtype).reshape(whole_shape)
+        samples = end, array, fields.sequence, fields.time_ns
+        if self.contract.step == 1:
+            return samples
+        envelope = self._envelope(fields.sequence, fields.time_ns)
+        return self._thinned(samples_block(envelope, fields.first_frame, array))
+
+    def _thinned(self, block: Block) -> Block:
+        step = self.contract.step
+        return (thin_block(block, step) or block) if step > 1 else block
+
+    def _envelope(self, sequence: int, time_ns: int) -> Envelope:
+        return replace(self._start.envelope, sequence=sequence, time_ns=time_ns)
+
+    def _greet(self, found: Union[Message, Samples]) -> None:
+        """Who did not find the start in the ring is given the one of the stream."""
+        if self._is_greeted:
+            return
+        self._is_greeted = True
+        if not isinstance(found, SessionStart):
+            first, sequence = _first_frame(found), _sequence(found)
+            next_frame = self._start.next_frame if first is None else first
+            envelope = replace(self._start.envelope, sequence=sequence)
+            self._queue.append(
+                replace(
+                    self._start,
+                    envelope=envelope,
+                    next_frame=next_frame,
+                    is_repeat=True,
+                    contract=str(self.contract),
+                )
+            )
+            self._next_frame, self._next_sequence = next_frame, sequence
+
+    def _tell_gap(self, found: Union[Message, Samples]) -> None:
+        """Say which frames were left out before `found`, and why."""
+        first = _first_frame(found)
+        if isinstance(found, SessionEnd):
+            first = found.acquired + found.lost
+        if isinstance(found, SessionStart):
+            self._next_frame, self._next_sequence = 0, 1
+            return
+        step = self.contract.step
+        is_gap = (
+            first is not None
+            and self._next_frame is not None
+            and (first - 1) // step > (self._next_frame - 1) // step
+        )
+        sequence = _sequence(found)
+        if is_gap and not self.contract.is_lossless:
+            assert first is not None
+            assert self._next_frame is not None
+            is_wanted = self.contract.delivery is Delivery.LATEST
+            self._queue.append(
+                Loss(
+                    self._envelope(max(sequence - 1, self._next_sequence), time.time_ns()),
+                    self._next_frame,
+                    first - self._next_frame,
+                    PASSED_OVER if is_wanted else TOO_SLOW,
+                    first_sequence=self._next_sequence,
+                    by_contract=is_wanted,
+                )
+            )
+        self._next_sequence = sequence + 1
+        end = _end_frame(found)
+        self._next_frame = end if end is not None else self._next_frame
+
+
+def _layout(start: SessionStart) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    array = start.arrays[0]
+    return np.dtype(array.dtype), array.shape
+
+
+def _first_frame(found: Union[Message, Samples]) -> int | None:
+    if isinstance(found, tuple):
+        return found[0] - len(found[1])
+    return found.first_frame if isinstance(found, (Block, Loss)) else None
+
+
+def _end_frame(found: Union[Message, Samples]) -> int | None:
+    if isinstance(found, tuple):
+        return found[0]
+    if isinstance(found, Block):
+        return found.end_frame
+    return found.first_frame + found.n_frames if isinstance(found, Loss) else None
+
+
+def _sequence(found: Union[Message, Samples]) -> int:
+    if isinstance(found, tuple):
+        return found[2]
+    envelope = getattr(found, "envelope", None)
+    return 0 if envelope is None else int(envelope.sequence)

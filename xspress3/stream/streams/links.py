@@ -1,0 +1,105 @@
+"""What carries a stream of samples: a socket, this process, or shared memory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Union
+
+import zmq
+
+from xspress3.stream.codec import MAX_ARRAY_BYTES
+from xspress3.stream.ipc import remove_socket, socket_path
+from xspress3.stream.local import LocalPublisher
+from xspress3.stream.numbering import Numbering
+from xspress3.stream.publisher import Publisher
+from xspress3.stream.shared import RingWriter
+from xspress3.stream.shm import ShmPublisher
+from xspress3.stream.streams.options import LOOPBACK, StreamOptions
+
+__all__ = ["Link", "make_link", "max_samples"]
+
+_SLOTS = 64
+_MAX_SLOTS = 65536
+_MESSAGE_BYTES = 1 << 16
+"""Room that a slot has at least: for a start with its description."""
+
+
+class SocketPublisher(Publisher):
+    """A publisher that owns its zmq context, and the file of an ipc socket."""
+
+    def __init__(self, endpoint: str, numbering: Numbering, path: Path | None, **options: Any) -> None:
+        self._own_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._path = path
+        try:
+            super().__init__(self._own_context, endpoint, numbering, **options)
+        except BaseException:
+            self._own_context.term()
+            raise
+
+    def close(self, linger: float | None = None) -> None:
+        """Close the socket, end the context, remove the file; a second call does nothing."""
+        super().close(linger)
+        self._own_context.term()
+        if self._path is not None:
+            remove_socket(self._path)
+
+
+Link = Union[SocketPublisher, LocalPublisher, ShmPublisher]
+
+
+def make_link(options: StreamOptions, numbering: Numbering) -> Link:
+    """What `options` ask for, open.
+
+    Raises
+    ------
+    ConfigurationError
+        When an address is in use or cannot be.
+    """
+    control = _make_control(options, numbering)
+    if options.transfermode == "plaindata":
+        return control
+    try:
+        ring = RingWriter(*_ring_size(options), name=options.name or "stream")
+    except BaseException:
+        control.close()
+        raise
+    return ShmPublisher(control, ring, options.drop_after)
+
+
+def max_samples(link: Link, options: StreamOptions) -> int:
+    """Samples that may leave in one piece."""
+    room = link.ring.slot_bytes if isinstance(link, ShmPublisher) else MAX_ARRAY_BYTES
+    return max(room // options.bytes_per_sample, 1)
+
+
+def _make_control(options: StreamOptions, numbering: Numbering) -> Union[SocketPublisher, LocalPublisher]:
+    common: dict[str, Any] = {
+        "queue_messages": options.queue_messages,
+        "backlog_bytes": options.backlog_bytes,
+        "drop_after": options.drop_after,
+    }
+    if options.protocol == "inproc":
+        name = secrets.token_hex(8) if options.interface == LOOPBACK else options.interface
+        return LocalPublisher(f"inproc://{name}", numbering, **common)
+    common.update(linger=options.linger, heartbeat=options.heartbeat, secure=_keys(options))
+    if options.protocol == "tcp":
+        return SocketPublisher(f"tcp://{options.interface}:{options.port}", numbering, None, **common)
+    path = socket_path() if options.interface == LOOPBACK else Path(options.interface)
+    return SocketPublisher(f"ipc://{os.fspath(path.absolute())}", numbering, path, **common)
+
+
+def _keys(options: StreamOptions) -> Callable[[zmq.Socket[bytes]], None]:
+    """Puts the keys of `options` on a socket, where there are any."""
+    return lambda _socket: None
+
+
+def _ring_size(options: StreamOptions) -> tuple[int, int]:
+    """Slots, and bytes of each: a chunk, or a part of `buffer_size` where chunks are of any length."""
+    chunk = options.chunk_size
+    if chunk == 1:
+        chunk = max(-(-options.buffer_size // _SLOTS), 1)
+    n_slots = min(max(-(-options.buffer_size // chunk), 2), _MAX_SLOTS)
+    return n_slots, max(chunk * options.bytes_per_sample, _MESSAGE_BYTES)

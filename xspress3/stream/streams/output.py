@@ -1,0 +1,423 @@
+"""The sending end of a stream of samples."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zmq
+
+from xspress3.errors import ConfigurationError, StateError, StreamTimeoutError
+from xspress3.stream import compression
+from xspress3.stream.messages import (
+    ArrayInfo,
+    Block,
+    EncodedArray,
+    EndReason,
+    Loss,
+    SessionEnd,
+    SessionStart,
+)
+from xspress3.stream.numbering import Numbering
+from xspress3.stream.publisher import ReaderStatus, Samples
+from xspress3.stream.shm import ShmPublisher
+from xspress3.stream.streams.chunker import Chunk, Chunker
+from xspress3.stream.streams.filters import FilterFunction, apply_filters
+from xspress3.stream.streams.links import Link, make_link, max_samples
+from xspress3.stream.streams.options import StreamOptions
+from xspress3.worker import Worker
+
+__all__ = ["LEFT_OUT", "STREAM", "OutputStream"]
+
+STREAM = "stream"
+"""Key of a start's metadata under which a stream describes itself."""
+LEFT_OUT = "left out by the sender"
+_TICK = 0.02
+"""Seconds that a reader waits for the answer to its joining, and a chunk beyond its age."""
+
+
+class OutputStream:
+    """Sends arrays whose first axis is time, to any number of readers::
+
+        output = OutputStream()
+        output.configure(protocol="tcp", dtype="float32", shape=(-1, 16), sample_rate=1e4)
+        input.connect(output)
+        output.send(samples)
+
+    What is sent goes through `filters`, then `scale` and `offset`, is gathered to chunks, and leaves. An
+    array belongs to its readers from then on and must not be changed, unless `copy=True` was configured
+    or it goes by shared memory. Any thread may send, one at a time.
+
+    Parameters
+    ----------
+    spec
+        Options that `configure` may not choose otherwise.
+    node
+        Whose stream it is; its method `after_output_configure(name)` is called, where it has one.
+    name
+        Of the stream.
+
+    Attributes
+    ----------
+    params
+        All options, and where readers find the stream: plain values, for readers elsewhere.
+    filters
+        Functions of an array that each chunk passes before it is sent; see `filters`.
+    last_index
+        Number of the sample after the last one that was sent.
+    """
+
+    def __init__(
+        self, spec: Mapping[str, Any] | None = None, node: Any = None, name: str | None = None
+    ) -> None:
+        self.spec: dict[str, Any] = dict(spec or {})
+        self.name = name
+        self.params: dict[str, Any] = {}
+        self.filters: list[FilterFunction] = []
+        self.last_index = 0
+        self._node = None if node is None else weakref.ref(node)
+        self._lock = threading.RLock()  # guards all below
+        self._is_closing = False
+        self._options: StreamOptions | None = None
+        self._link: Link | None = None
+        self._ticker: Worker | None = None
+        self._error: Exception | None = None
+
+    @property
+    def configured(self) -> bool:
+        """Whether readers can connect."""
+        return self._link is not None
+
+    @property
+    def node(self) -> Any:
+        """Whose stream it is."""
+        return None if self._node is None else self._node()
+
+    @property
+    def url(self) -> str:
+        """Where readers find it."""
+        return self._need_link().endpoint
+
+    @property
+    def readers(self) -> list[ReaderStatus]:
+        """Who reads, under which contract, and how far behind."""
+        with self._lock:
+            return self._need_link().readers
+
+    def configure(self, **options: Any) -> None:
+        """Choose, listen, and begin; see `StreamOptions` for all that can be chosen.
+
+        Raises
+        ------
+        ConfigurationError
+            For what there is not, cannot be, or is fixed; nothing was opened.
+        StateError
+            When it was configured and not closed.
+        """
+        with self._lock:
+            if self._link is not None:
+                raise StateError("configure of a stream that is, allowed once until it is closed")
+            chosen = StreamOptions.parse(
+                {**({"name": self.name} if self.name else {}), **self.spec}, **options
+            )
+            self._options = chosen
+            self._numbering = Numbering(chosen.name or "stream")
+            self._chunker: Chunker = chosen.chunker()
+            self._scaling = chosen.scaling()
+            self._method = compression.find_method(chosen.compression)
+            self._sample_shape = chosen.shape[1:]
+            self._n_samples = None if chosen.shape[0] == -1 else chosen.shape[0]
+            self._is_closing = False
+            self._link = make_link(chosen, self._numbering)
+            self._max_samples = max_samples(self._link, chosen)
+            self.params = {**chosen.to_params(), "url": self._link.endpoint}
+            self._begin()
+            self._ticker = Worker(f"stream-{chosen.name or 'output'}", self._tick, self._tick_failed)
+            self._ticker.start()
+        node = self.node
+        if node is not None and hasattr(node, "after_output_configure"):
+            node.after_output_configure(self.name)
+
+    def send(self, data: Any, index: int | None = None, *, timeout: float | None = None) -> None:
+        """Send samples.
+
+        Parameters
+        ----------
+        data
+            Array of the stream's dtype, shape (n_samples, ...), or bytes of it.
+        index
+            Number of the sample after the last of `data`, when samples were left out; readers are told.
+        timeout
+            Seconds to wait for readers that must not miss anything; `None` for ever.
+
+        Raises
+        ------
+        ConfigurationError
+            For another type or shape, or an index that goes back; nothing was sent.
+        StreamTimeoutError
+            When a reader had no room in time.
+        StateError
+            Before `configure` and after `close`.
+        """
+        with self._lock:
+            self._need_link()
+            self._raise_error()
+            array = self._prepare(data)
+            give_up = self._patience(timeout)
+            if index is None and self._is_direct:
+                self._send_chunk(self.last_index + len(array), array, give_up)
+                return
+            if not self._chunker.n_waiting:
+                self._chunker.seek(self.last_index)
+            for chunk in self._chunker.add(array, time.monotonic(), index):
+                self._send_gap(chunk, give_up)
+                self._send_chunk(chunk.index, chunk.data, give_up)
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Send what waits to fill a chunk."""
+        with self._lock:
+            for chunk in self._chunker.flush():
+                self._send_gap(chunk, self._patience(timeout))
+                self._send_chunk(chunk.index, chunk.data, self._patience(timeout))
+
+    @contextmanager
+    def borrow(self, n_samples: int, timeout: float | None = None) -> Iterator[npt.NDArray[Any]]:
+        """Memory of the stream itself, to be filled and sent when the block ends; nothing is copied.
+
+        For `transfermode="sharedmem"`. An error inside sends nothing.
+        """
+        with self._lock:
+            link, options = self._need_link(), self._need_options()
+            if not isinstance(link, ShmPublisher):
+                raise StateError("borrow of a plain stream, allowed is transfermode='sharedmem'")
+            self.flush(timeout)
+            shape = (n_samples, *self._sample_shape)
+            n_bytes = n_samples * options.bytes_per_sample
+            memory = self._patiently(lambda give_up: link.borrow(n_bytes, give_up), self._patience(timeout))
+            array = memory.view(options.dtype).reshape(shape)
+            try:
+                yield array
+            except BaseException:
+                link.ring.abandon()
+                raise
+            samples = self._samples(self.last_index + n_samples, array)
+            link.commit(samples, lambda: self._block(samples, array.copy()))
+            self._sent(samples)
+
+    def reset_buffer_index(self) -> None:
+        """Begin to number samples at 0 again; readers are told."""
+        with self._lock:
+            self._need_link()
+            self._end(EndReason.RESTARTED, "numbers begin at 0 again")
+            self._chunker.reset_index()
+            self._begin()
+
+    def close(self) -> None:
+        """Send what waits, tell readers that it was all, and close; a second call does nothing.
+
+        Raises
+        ------
+        Exception
+            What sending in the background failed with, unless `send` has raised it.
+        """
+        self._is_closing = True  # without the lock: a send that waits shall give up
+        if self._ticker is not None:
+            self._ticker.close(10.0)
+        with self._lock:
+            link, self._link, self._ticker = self._link, None, None
+            if link is None:
+                return
+            try:
+                self._say_farewell(link)
+            finally:
+                link.close()
+            self._raise_error()
+
+    def __enter__(self) -> OutputStream:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    # What arrays go through
+
+    def _prepare(self, data: Any) -> npt.NDArray[Any]:
+        """`data` as it shall be sent."""
+        options = self._need_options()
+        array = self._as_array(data, options)
+        if self.filters:
+            array = apply_filters(self.filters, array)
+        if self._scaling is not None:
+            array = apply_filters([self._scaling], array)
+        if array.dtype != options.dtype or array.shape[1:] != self._sample_shape or not array.ndim:
+            raise ConfigurationError(
+                f"data: {array.dtype} {array.shape}, allowed is {options.dtype} {options.shape}, -1 for any"
+            )
+        return array.copy() if options.copy else array
+
+    @staticmethod
+    def _as_array(data: Any, options: StreamOptions) -> npt.NDArray[Any]:
+        if isinstance(data, np.ndarray):
+            return data
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            try:
+                return np.frombuffer(data, options.dtype).reshape(options.shape)
+            except ValueError as error:
+                raise ConfigurationError(f"data: {len(data)} bytes: {error}") from None
+        return np.asarray(data)
+
+    @property
+    def _is_direct(self) -> bool:
+        """Whether each array is a chunk of its own."""
+        chunker = self._chunker
+        return chunker.min_samples == 1 and chunker.max_samples is None and not chunker.n_waiting
+
+    def _send_gap(self, chunk: Chunk, give_up: Callable[[], bool]) -> None:
+        """Tell of samples that were left out before `chunk`."""
+        n_missing = chunk.first_index - self.last_index
+        if n_missing:
+            link = self._need_link()
+            loss = Loss(self._numbering.envelope(), self.last_index, n_missing, LEFT_OUT)
+            self._patiently(lambda patience: link.send(loss, give_up=patience), give_up)
+            self._numbering.advance()
+            self.last_index = chunk.first_index
+
+    def _send_chunk(self, end: int, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> None:
+        while len(array) > self._max_samples:
+            piece, array = array[: self._max_samples], array[self._max_samples :]
+            self._send_piece(end - len(array), piece, give_up)
+        self._send_piece(end, array, give_up)
+
+    def _send_piece(self, end: int, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> None:
+        samples = (end, array, self._numbering.sequence, time.time_ns())
+        try:
+            self._need_link().send_samples(samples, lambda: self._block(samples, array), give_up)
+        except zmq.Again:
+            raise self._gave_up() from None
+        self._sent(samples)
+
+    def _samples(self, end: int, array: npt.NDArray[Any]) -> Samples:
+        return end, array, self._numbering.sequence, time.time_ns()
+
+    def _sent(self, samples: Samples) -> None:
+        self._numbering.sequence += 1
+        self.last_index = samples[0]
+
+    def _block(self, samples: Samples, array: npt.NDArray[Any]) -> Block:
+        """The long form of a chunk, packed."""
+        end, _, _, time_ns = samples
+        plain = np.ascontiguousarray(array)
+        name = self._need_options().compression
+        encoded = EncodedArray("data", plain.dtype, plain.shape, name, self._method.compress(plain))
+        return Block(self._numbering.envelope(time_ns), end - len(plain), len(plain), (encoded,))
+
+    # Sessions
+
+    def _begin(self) -> None:
+        options, link = self._need_options(), self._need_link()
+        self._numbering.begin(_next_session_id())
+        self.last_index = 0
+        dtype = options.dtype if options.dtype.names else options.dtype.str
+        array = ArrayInfo("data", dtype, self._sample_shape, options.units, options.compression)
+        public = {name: value for name, value in self.params.items() if not name.startswith("curve_")}
+        start = SessionStart(
+            self._numbering.envelope(),
+            n_frames=None,
+            frames_per_block=options.chunk_size,
+            arrays=(array,),
+            metadata={STREAM: public},
+            start_time_ns=time.time_ns(),
+        )
+        self._patiently(lambda give_up: link.send(start, give_up=give_up), self._patience(options.linger))
+        self._numbering.advance()
+
+    def _end(self, reason: EndReason, text: str) -> None:
+        options, link = self._need_options(), self._need_link()
+        self.flush(options.linger)
+        n = self.last_index
+        end = SessionEnd(self._numbering.envelope(), reason, n, n, 0, text)
+        self._patiently(lambda give_up: link.send(end, give_up=give_up), self._patience(options.linger))
+        self._numbering.end()
+
+    def _say_farewell(self, link: Link) -> None:
+        self._link, self._is_closing = link, False
+        try:
+            self._end(EndReason.COMPLETE, "closed")
+        except StreamTimeoutError as error:
+            self._error = self._error or error
+        finally:
+            self._link, self._is_closing = None, True
+
+    # Waiting
+
+    def _patience(self, timeout: float | None) -> Callable[[], bool]:
+        """Says when to wait no longer."""
+        if timeout is None:
+            return self._closes
+        deadline = time.monotonic() + timeout
+        return lambda: self._is_closing or time.monotonic() >= deadline
+
+    def _closes(self) -> bool:
+        return self._is_closing
+
+    def _patiently(self, action: Callable[[Callable[[], bool]], Any], give_up: Callable[[], bool]) -> Any:
+        try:
+            return action(give_up)
+        except zmq.Again:
+            raise self._gave_up() from None
+
+    def _gave_up(self) -> Exception:
+        if self._is_closing:
+            return StateError(f"stream {self.name or ''} was closed while a reader was waited for")
+        slow = ", ".join(reader.name for reader in self._need_link().readers if reader.contract == "lossless")
+        return StreamTimeoutError(f"readers that must not miss anything have no room: {slow}")
+
+    # In the background
+
+    def _tick(self, stop: threading.Event) -> None:
+        """Hear readers, give signs of life, send chunks whose time has come."""
+        while not stop.wait(_TICK):
+            with self._lock:
+                link = self._link
+                if link is None:
+                    return
+                link.serve()
+                for chunk in self._chunker.due(time.monotonic()):
+                    self._send_gap(chunk, stop.is_set)
+                    self._send_chunk(chunk.index, chunk.data, stop.is_set)
+
+    def _tick_failed(self, error: Exception) -> None:
+        self._error = error
+
+    def _raise_error(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _need_link(self) -> Link:
+        if self._link is None:
+            raise StateError("the stream is not configured, or was closed")
+        return self._link
+
+    def _need_options(self) -> StreamOptions:
+        if self._options is None:
+            raise StateError("the stream is not configured")
+        return self._options
+
+
+_last_session_id = 0
+_session_id_lock = threading.Lock()  # guards _last_session_id
+
+
+def _next_session_id() -> int:
+    """Unix seconds, or one more than the last where that was this second."""
+    global _last_session_id  # noqa: PLW0603  # one counter for all streams of the process
+    with _session_id_lock:
+        _last_session_id = max(_last_session_id + 1, int(time.time()))
+        return _last_session_id
