@@ -8,8 +8,9 @@ from typing import Any
 from xspress3.model import MAX_ITFG_FRAMES
 from xspress3.sdk._sdk import ffi
 from xspress3.sdk.calls.base import ALL, WORD, Calls
-from xspress3.sdk.check import require_between
+from xspress3.sdk.check import known, require_between, require_member
 from xspress3.sdk.constants import (
+    MAX_CARDS,
     MAX_COLLECTION_TICKS,
     MAX_DEBOUNCE_TICKS,
     MAX_TIME_FIXED,
@@ -82,7 +83,7 @@ class TimingCalls(Calls):
         """Set up the first card with its source, and the others to follow it."""
         call = "xsp3_set_timing"
         timing: Any = ffi.new("Xsp3Timing *")
-        timing.t_src = int(TimingSource(setup.source))
+        timing.t_src = int(require_member(call, "source", setup.source, TimingSource))
         timing.fixed = require_between(call, "first_frame", setup.first_frame, 0, MAX_TIME_FIXED)
         timing.inv_f0 = int(setup.is_frame_zero_inverted)
         timing.inv_veto = int(setup.is_veto_inverted)
@@ -93,11 +94,15 @@ class TimingCalls(Calls):
 
     def set_sync_mode(self, mode: SyncMode, use_global_reset: bool = False, reset_card: int = 0) -> None:
         """Say how the cards are wired together."""
-        self._call("xsp3_set_sync_mode", int(SyncMode(mode)), int(use_global_reset), reset_card)
+        call = "xsp3_set_sync_mode"
+        wiring = require_member(call, "mode", mode, SyncMode)
+        card = require_between(call, "reset_card", reset_card, 0, MAX_CARDS - 1)
+        self._call(call, int(wiring), int(use_global_reset), card)
 
     def has_itfg(self, card: int = 0) -> ItfgCode:
         """What the internal timing generator of a card can do."""
-        return ItfgCode(self._call("xsp3_has_itfg", card))
+        call = "xsp3_has_itfg"
+        return known(call, "code", self._call(call, card), ItfgCode)
 
     def itfg_setup(
         self, n_frames: int, collection_ticks: int, trigger: ItfgTrigger, gap: GapMode, card: int = 0
@@ -119,12 +124,15 @@ class TimingCalls(Calls):
         words = _itfg_words(call, setup.n_frames, setup.collection_ticks, setup.trigger, setup.gap)
         period = require_between(call, "marker_period", marker_period, 0, MAX_ITFG_FRAMES)
         frame = require_between(call, "marker_frame", marker_frame, 0, max(period - 1, 0))
-        self._call(call, card, *words, int(AcquireInPause(in_pause)), period, frame)
+        acquire = require_member(call, "in_pause", in_pause, AcquireInPause)
+        self._call(call, card, *words, int(acquire), period, frame)
 
     def itfg_get_setup(self, card: int = 0) -> ItfgSetup:
         """What the internal timing generator is set up for."""
-        n_frames, ticks, trigger, gap = self._values("xsp3_itfg_get_setup", "int uint32_t int int", card)
-        return ItfgSetup(int(n_frames), int(ticks), ItfgTrigger(trigger), GapMode(gap))
+        call = "xsp3_itfg_get_setup"
+        n_frames, ticks, trigger, gap = self._values(call, "int uint32_t int int", card)
+        waits_for = known(call, "trigger", trigger, ItfgTrigger)
+        return ItfgSetup(int(n_frames), int(ticks), waits_for, known(call, "gap", gap, GapMode))
 
     def itfg_stop(self, card: int = 0) -> None:
         """Let the generator make no more frames; the run goes on."""
@@ -143,4 +151,5 @@ def _itfg_words(
     ticks = require_between(
         call, "collection_ticks", collection_ticks, MIN_COLLECTION_TICKS, MAX_COLLECTION_TICKS
     )
-    return n, ticks, int(ItfgTrigger(trigger)), int(GapMode(gap))
+    waits_for = require_member(call, "trigger", trigger, ItfgTrigger)
+    return n, ticks, int(waits_for), int(require_member(call, "gap", gap, GapMode))
