@@ -502,6 +502,17 @@ def test_the_librarys_own_correction_is_nan_where_it_has_none(open_detector):
     np.testing.assert_array_equal(factors, [[1, np.nan, 2, 1], [np.nan] * 4])
 
 
+def test_both_corrections_make_up_for_dropped_packets(open_detector):
+    detector = open_detector()
+    scalers = np.zeros((1, 4, N_SCALERS), "<u4")
+    scalers[0, :, 0], scalers[0, :, 1], scalers[0, :, 8] = 800, 400, 1000
+
+    # Without events all that is dead are resets: 1000 / (800 - 400) by the event width, and by the library
+    # 800 / (800 - 400), of a part that has to be taken 1000 / 800 times.
+    for model in DeadTimeModel:
+        np.testing.assert_allclose(detector.dead_time_correction(scalers, model), 2.5)
+
+
 def test_a_mini_that_runs_over_says_so(open_detector, control):
     detector = open_detector(generation="mini", channels=2, ring_frames=8)
     timing = detector.arm(internal(20))

@@ -215,15 +215,16 @@ class Xspress3Detector:
         Parameters
         ----------
         model
-            Ours by the event width, or the library's own with the parameters of its calibration.
+            Ours by the event width, or the library's own with the parameters of its calibration. Both are
+            for the whole exposure, also where network packets were lost.
         """
         if model is DeadTimeModel.EVENT_WIDTH:
             return dead_time.dead_time_correction(as_scalers(scalers), self.info.event_widths)
         factors, _ = self._sdk.calculate_dead_time_correction_factors(scalers)
         # The library gives infinite and negative factors where no live time was left, 0 for channels
-        # that are to be left out.
+        # that are to be left out, and does not look at total ticks.
         factors[~(np.isfinite(factors) & (factors >= 1))] = np.nan
-        return factors
+        return factors * dead_time.exposure_scale(as_scalers(scalers))
 
     def timing(self, acquisition: Acquisition) -> Timing:
         """What the hardware would really do, rounded to the nearest tick."""
