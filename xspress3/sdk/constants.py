@@ -176,6 +176,8 @@ class TimingBit(IntFlag):
 
 DEBOUNCE_SHIFT = 16
 """Place of the debounce ticks, eight bits, in the global timing register A."""
+EXTRA_BITS = 0x0F00_F000
+"""Bits of it without a field of their own: software markers, frame capture, radial, what the outputs give."""
 
 
 class ItfgTrigger(IntEnum):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from xspress3.errors import ConfigurationError
 from xspress3.model import MAX_ITFG_FRAMES
 from xspress3.sdk._sdk import ffi
 from xspress3.sdk.calls.base import ALL, WORD, Calls
 from xspress3.sdk.check import known, require_between, require_member
 from xspress3.sdk.constants import (
+    EXTRA_BITS,
     MAX_CARDS,
     MAX_COLLECTION_TICKS,
     MAX_DEBOUNCE_TICKS,
@@ -34,6 +36,13 @@ class TimingSetup:
     ----------
     debounce_ticks
         0..255; an edge counts when its level was stable for so long.
+    others_debounce_ticks
+        1..255, of the cards that follow; `None` leaves it to the library, which takes it from the gap that
+        the timing generator was set up for.
+    loops_io
+        For tests: outputs are looped to inputs.
+    first_extra, others_extra
+        More bits for timing register A, such as what the outputs give: those of `EXTRA_BITS`.
     """
 
     source: TimingSource
@@ -41,7 +50,10 @@ class TimingSetup:
     is_frame_zero_inverted: bool = False
     is_veto_inverted: bool = False
     debounce_ticks: int = 0
-    override_debounce_other: bool = False
+    others_debounce_ticks: int | None = None
+    loops_io: bool = False
+    first_extra: int = 0
+    others_extra: int = 0
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,14 @@ class TimingCalls(Calls):
         timing.inv_veto = int(setup.is_veto_inverted)
         ticks = require_between(call, "debounce_ticks", setup.debounce_ticks, 0, MAX_DEBOUNCE_TICKS)
         timing.debounce = ticks
-        timing.override_debounce_other = int(setup.override_debounce_other)
+        if setup.others_debounce_ticks is not None:
+            others = require_between(
+                call, "others_debounce_ticks", setup.others_debounce_ticks, 1, MAX_DEBOUNCE_TICKS
+            )
+            timing.override_debounce_other = others
+        timing.loop_io = int(setup.loops_io)
+        timing.card0_a_extra = _require_extra(call, "first_extra", setup.first_extra)
+        timing.cardn_a_extra = _require_extra(call, "others_extra", setup.others_extra)
         self._call(call, timing)
 
     def set_sync_mode(self, mode: SyncMode, use_global_reset: bool = False, reset_card: int = 0) -> None:
@@ -141,6 +160,14 @@ class TimingCalls(Calls):
     def itfg_start(self, card: int = 0) -> None:
         """Let the generator begin again; frames are counted on."""
         self._call("xsp3_itfg_start", card)
+
+
+def _require_extra(call: str, name: str, value: int) -> int:
+    """Bits beside those that have a field of their own or that only the library may set."""
+    extra = require_between(call, name, value, 0, WORD)
+    if extra & ~EXTRA_BITS:
+        raise ConfigurationError(f"{call}: {name}={extra:#x}, allowed are the bits of {EXTRA_BITS:#x}")
+    return extra
 
 
 def _itfg_words(
