@@ -37,6 +37,14 @@ def test_settings_are_restored_before_event_widths_are_read(open_detector, tmp_p
     assert open_detector(settings=str(directory)).info.event_widths == (5, 6, 7, 8)
 
 
+def test_where_the_width_is_variable_three_ticks_are_taken_off(open_detector, tmp_path):
+    directory = sim.write_settings(tmp_path / "calibration", n_channels=3, event_widths=[6, 6, 2])
+    with (directory / "trigger_b.dat").open("a") as file:
+        file.write("enb_variable_width 1 1\nenb_variable_width 2 1\n")
+
+    assert open_detector(channels=3, settings=str(directory)).info.event_widths == (6, 3, 0)
+
+
 def test_a_settings_directory_without_files_is_refused_and_the_hardware_let_go(open_detector, tmp_path):
     with pytest.raises(SdkError, match=f"Cannot open input file {tmp_path}"):
         open_detector(settings=str(tmp_path))

@@ -155,6 +155,39 @@ def test_several_cards_are_timed_in_one_piece(open_sdk):
         sdk.set_timing(TimingSetup(TimingSource.INTERNAL, debounce_ticks=256))
 
 
+def test_extras_of_the_timing_come_to_the_cards_they_are_for(open_sdk):
+    sdk = open_sdk(n_cards=2, cards=2, channels=8)
+    sdk.set_timing(
+        TimingSetup(
+            TimingSource.INTERNAL,
+            others_debounce_ticks=44,
+            loops_io=True,
+            first_extra=0x5 << 24,
+            others_extra=0x9 << 24,
+        )
+    )
+
+    first, other = sdk.get_glob_timeA(0), sdk.get_glob_timeA(1)
+
+    assert (first >> 24 & 15, first >> 7 & 1, first >> 16 & 255) == (5, 1, 0)
+    assert (other >> 24 & 15, other >> 7 & 1, other >> 16 & 255) == (9, 0, 44)
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaint"),
+    [
+        ({"first_extra": 1 << 29}, "first_extra=0x20000000, allowed are the bits of 0xf00f000"),
+        ({"others_extra": 3}, "others_extra=0x3, allowed are the bits"),
+        ({"others_extra": -1}, r"others_extra=-1, allowed is 0\.\."),
+        ({"others_debounce_ticks": 0}, r"others_debounce_ticks=0, allowed is 1\.\.255"),
+        ({"others_debounce_ticks": 256}, "others_debounce_ticks=256"),
+    ],
+)
+def test_extras_that_are_the_librarys_own_do_not_reach_it(sdk, fields, complaint):
+    with pytest.raises(ConfigurationError, match=complaint):
+        sdk.set_timing(TimingSetup(TimingSource.INTERNAL, **fields))
+
+
 def test_the_timing_generator_is_read_back(sdk):
     setup = ItfgSetup(7, 1234, ItfgTrigger.HARDWARE, GapMode.GAP_500NS)
     sdk.itfg_setup2(setup, AcquireInPause.OFF, marker_period=4, marker_frame=3)

@@ -11,6 +11,7 @@ from tests.sim.conftest import BURST, CIRCULAR, FOLLOW, HARDWARE, SOFTWARE, TICK
 from xspress3.sdk._sdk import ffi
 
 VETO_INV = 1 << 4
+LEMO_RADIAL = 1
 GAP_TICKS = [2, 16, 40, 80]
 
 
@@ -151,18 +152,22 @@ def test_set_timing_takes_the_debounce_of_the_others_from_the_gap_set_before(
 
 
 @pytest.mark.parametrize(
-    ("first", "others", "expected"),
+    ("sync", "first", "others", "expected"),
     [
-        (FOLLOW | 80 << 16, FOLLOW | 80 << 16, 5),  # the cable of the gate goes to all cards
-        (FOLLOW | VETO_INV, FOLLOW | VETO_INV, 5),
-        (FOLLOW | VETO_INV, FOLLOW, 0),
-        (FOLLOW, FOLLOW | VETO_INV, 0),
-        (6, FOLLOW, 5),  # LVDS on the first one, its veto on the others
-        (FOLLOW, FOLLOW | 101 << 16, 0),  # gates of 100 ticks
+        (None, FOLLOW | 80 << 16, FOLLOW | 80 << 16, 5),
+        (None, FOLLOW | VETO_INV, FOLLOW | VETO_INV, 5),  # the cable of the gate goes to all cards
+        (None, FOLLOW | VETO_INV, FOLLOW, 5),  # or that of the first card's veto, which is high
+        (LEMO_RADIAL, FOLLOW | VETO_INV, FOLLOW, 5),
+        (LEMO_RADIAL, FOLLOW | VETO_INV, FOLLOW | VETO_INV, 0),
+        (None, FOLLOW, FOLLOW | VETO_INV, 0),
+        (None, 6, FOLLOW, 5),  # LVDS on the first one, its veto on the others
+        (None, FOLLOW, FOLLOW | 101 << 16, 0),  # gates of 100 ticks
     ],
 )
-def test_gates_reach_those_that_listen(cards, control, first, others, expected):
+def test_gates_reach_those_that_listen(cards, control, sync, first, others, expected):
     system = cards()
+    if sync is not None:
+        system.set_sync_mode(sync, 0, 0)
     is_low = bool(first & VETO_INV)
     wire = 9 if first & 7 == 6 else 1
     control.ttl(wire, is_low)

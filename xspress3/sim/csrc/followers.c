@@ -13,15 +13,20 @@ static int n_cards(const sim_system *sys)
     return sys->arguments.n_cards;
 }
 
-/* Does a card look at its input, and is the active level the one that it gets? */
+/* May the cable from outside go to this card too? Where nobody said how cards are wired, it may. */
+static bool may_have_the_gate(const sim_system *sys, int source)
+{
+    return sys->sync_mode <= XSP3_SYNC_NONE && sim_is_gate(&sys->run) && source == sim_run_source(&sys->run);
+}
+
+/* Does a card look at its input, and is the active level one that it gets? The veto of the first card is high. */
 static bool can_follow(const sim_system *sys, int card)
 {
     uint32_t word = sys->time_a[card];
-    int source = (int)(word & XSP3_TIME_A_SOURCE), first = sim_run_source(&sys->run);
-    bool has_gate_too = sim_is_gate(&sys->run) && source == first; /* the cable from outside goes to all cards */
-    bool is_inverted = (word & XSP3_TIME_A_VETO_INV) != 0;
-    bool is_low = has_gate_too && (sys->run.time_a & XSP3_TIME_A_VETO_INV) != 0;
-    return (source == XSP3_TIME_A_IDC || source >= XSP3_TIME_A_TTL_VETO_ONLY) && is_inverted == is_low;
+    int source = (int)(word & XSP3_TIME_A_SOURCE);
+    bool is_high = (word & XSP3_TIME_A_VETO_INV) == 0;
+    bool is_low_gate = may_have_the_gate(sys, source) && (sys->run.time_a & XSP3_TIME_A_VETO_INV) != 0;
+    return (source == XSP3_TIME_A_IDC || source >= XSP3_TIME_A_TTL_VETO_ONLY) && (is_high || is_low_gate);
 }
 
 static void limit(sim_follower *follower, int64_t n_frames)
