@@ -9,22 +9,14 @@ import numpy as np
 import pytest
 
 import xspress3.sdk
+from tests.sdk.conftest import run_frames
 from xspress3 import sim
 from xspress3.errors import ConfigurationError, SdkRangeError, StateError
 from xspress3.model import Window
 from xspress3.sdk import Sdk, open_library
-from xspress3.sdk.constants import ErrorCode, GapMode, ItfgTrigger, RunFlag, TimingSource
+from xspress3.sdk.constants import ErrorCode
 
 SOURCES = Path(xspress3.sdk.__file__).parent
-
-
-@pytest.fixture
-def sdk(monkeypatch):
-    for name, value in sim.environment(source="pattern", clock="demand").items():
-        monkeypatch.setenv(name, value)
-    sdk = Sdk.config(open_library(sim.library_path()), ring_frames=16)
-    yield sdk
-    sdk.close()
 
 
 def declared_functions():
@@ -130,14 +122,6 @@ def test_both_read_functions_give_the_same(sdk):
 
     assert new[2, 1, 3] == 2 << 16 | 2 << 12 | 53
     np.testing.assert_array_equal(old, new)
-
-
-def run_frames(sdk, n_frames):
-    sdk.set_run_flags(RunFlag.HIST | RunFlag.SCALERS | RunFlag.CIRCULAR_BUFFER)
-    sdk.format_run()
-    sdk.set_glob_timeA(TimingSource.INTERNAL)
-    sdk.itfg_setup(n_frames, 1000, ItfgTrigger.BURST, GapMode.GAP_1US)
-    sdk.histogram_start()
 
 
 def test_the_status_tells_which_frame_a_place_holds(sdk):

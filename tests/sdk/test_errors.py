@@ -6,7 +6,6 @@ import pytest
 
 from xspress3 import sim
 from xspress3.errors import SdkBusyError, SdkConnectionError, SdkError, SdkRangeError
-from xspress3.sdk import Sdk, open_library
 from xspress3.sdk.constants import ErrorCode
 from xspress3.sim.control import SimControl
 
@@ -17,14 +16,10 @@ BY_CODE = {
 }
 
 
-@pytest.fixture
-def sdk(monkeypatch):
-    for name, value in sim.environment(source="pattern", clock="demand").items():
-        monkeypatch.setenv(name, value)
-    sdk = Sdk.config(open_library(sim.library_path()), ring_frames=16)
-    yield sdk
+@pytest.fixture(autouse=True)
+def no_faults():
+    yield
     SimControl(sim.library_path()).fault("clear")
-    sdk.close()
 
 
 @pytest.mark.parametrize("code", list(ErrorCode))
