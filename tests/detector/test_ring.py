@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.detector.runs import external, internal, pattern, read
+from xspress3.detector.ring import Ring
 from xspress3.errors import AcquisitionError, CircularBufferOverrunError, ConfigurationError
 from xspress3.model import Acquisition, TriggerMode
 
@@ -197,3 +198,20 @@ def test_numbers_end_in_words_where_the_ring_is_no_power_of_two(open_detector, c
             AcquisitionError, match=rf"numbers end at {N_NUMBERS - 48}; .* such as ring_frames=32"
         ):
             look()
+
+
+@pytest.mark.parametrize(("generation", "uses"), [("3", 0), ("4", 0), ("mini", 1)])
+def test_what_a_run_left_in_the_ring_is_given_back_before_the_next_one(
+    open_detector, control, generation, uses
+):
+    # Seen before the start, which in the simulator forgets it by itself; a Mini does, and is not asked to.
+    detector = open_detector(generation=generation)
+    timing = detector.arm(internal(5))
+    control.advance(5 * timing.period)
+    detector.stop()
+    sdk = detector._sdk
+    forgets = generation == "mini"
+
+    Ring(sdk, detector.info.n_channels, detector.info.ring_frames, forgets=forgets).begin(keeps_frames=True)
+
+    assert sdk.get_tf_status_block(0, 0, 6)["uses"].tolist() == [uses] * 5 + [0]

@@ -31,17 +31,27 @@ class Ring:
     ----------
     sdk
         Is used, not owned.
+    forgets
+        Whether the start of a run clears the books of the one before, as that of a Mini does.
     """
 
-    def __init__(self, sdk: Sdk, n_channels: int, n_frames: int) -> None:
+    def __init__(self, sdk: Sdk, n_channels: int, n_frames: int, *, forgets: bool) -> None:
         self._sdk = sdk
+        self._forgets = forgets
         self._n_channels = n_channels
         self._n_frames = n_frames
         self._keeps_frames = False
 
     def begin(self, *, keeps_frames: bool) -> None:
-        """A run begins; with `keeps_frames`, which needs room for all of them, none is given back."""
+        """A run is about to begin; with `keeps_frames`, which needs room for all of them, none is given back.
+
+        Whether a start forgets what was not given back of the run before is not told by the vendor, so it is
+        given back now. A Mini does forget, and takes nothing that it does not hold.
+        """
         self._keeps_frames = keeps_frames
+        if self._forgets:
+            return
+        self._sdk.histogram_circ_ack(0, self._n_frames, self._n_channels)
 
     def read_into(
         self, first_frame: int, histogram: npt.NDArray[np.uint32], scalers: npt.NDArray[np.uint32]

@@ -85,7 +85,8 @@ class Xspress3Detector:
         self._inputs = Inputs()
         self._is_raised = False
         self._itfg, self.info = set_up(sdk, config)
-        self._ring = Ring(sdk, self.info.n_channels, self.info.ring_frames)
+        forgets = self.info.generation is Generation.XSPRESS3_MINI
+        self._ring = Ring(sdk, self.info.n_channels, self.info.ring_frames, forgets=forgets)
 
     @classmethod
     def open(cls, config: DetectorConfig | None = None) -> Xspress3Detector:
