@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -16,20 +18,13 @@ from benchmarks.baselines import compression_rate, copy_rate, plain_writer_rate
 from benchmarks.frames import make_frames, save_playback
 from benchmarks.library import arming_loop, physics_rate, read_cost
 from benchmarks.pipeline import PipelineRun, run_pipeline, verify
+from benchmarks.rows import Row, Wanted, missed
 
 FRAMES_PER_BLOCK = 32
 PLAYED_FRAMES = 64
-
-
-@dataclass
-class Row:
-    """A figure and, where it is to be held against another one, that and the ratio."""
-
-    name: str
-    value: float
-    unit: str
-    baseline: str = ""
-    ratio: float | None = None
+NOTHING = Wanted(most=0)
+FLAT = Wanted(most=50)
+"""Growth of memory in MB that is none, over a run of some 15 s."""
 
 
 def measure(n_frames: int, directory: Path) -> list[Row]:
@@ -45,12 +40,26 @@ def measure(n_frames: int, directory: Path) -> list[Row]:
         Row("copy of the same bytes", copy, "frames/s"),
         Row("bitshuffle-LZ4, one thread", compression, "frames/s"),
         Row("plain per-frame writer", plain, "frames/s"),
-        Row("simulator to file", run.rate, "frames/s", "bitshuffle-LZ4, one thread", run.rate / compression),
-        Row("simulator to file", run.rate, "frames/s", "plain per-frame writer", run.rate / plain),
+        Row(
+            "simulator to file",
+            run.rate,
+            "frames/s",
+            "bitshuffle-LZ4, one thread",
+            run.rate / compression,
+            Wanted(least=0.6),
+        ),
+        Row(
+            "simulator to file",
+            run.rate,
+            "frames/s",
+            "plain per-frame writer",
+            run.rate / plain,
+            Wanted(least=30),
+        ),
         Row("simulator to file", run.rate, "frames/s", "copy of the same bytes", run.rate / copy),
         Row("simulator to file, data", run.rate * frame_bytes / 1e6, "MB/s"),
         Row("frames written", run.n_frames, "frames"),
-        Row("frames wrong or missing when read back", verify(run, frames), "frames"),
+        Row("frames wrong or missing when read back", verify(run, frames), "frames", wanted=NOTHING),
         Row(
             "file size per frame",
             run.path.stat().st_size / n_frames,
@@ -69,12 +78,17 @@ def _library_rows(playback: Path) -> list[Row]:
     copy = "copy of the same bytes"
     pattern, played = read_cost("pattern"), read_cost("playback", playback)
     return [
-        Row("read4d, 64 frames, source pattern", pattern, "copies", copy, pattern),
-        Row("read4d, 64 frames, source playback", played, "copies", copy, played),
-        Row("simulated physics, 250 counts a channel", physics_rate(), "frames/s"),
-        Row("arm, take a frame, stop", arming.rate, "times/s"),
-        Row("memory growth over 10,000 of these", arming.memory_growth / 1e6, "MB"),
-        Row("descriptors and threads more after them", arming.descriptor_growth + arming.thread_growth, ""),
+        Row("read4d, 64 frames, source pattern", pattern, "copies", copy, pattern, Wanted(most=1.5)),
+        Row("read4d, 64 frames, source playback", played, "copies", copy, played, Wanted(most=1.5)),
+        Row("simulated physics, 250 counts a channel", physics_rate(), "frames/s", wanted=Wanted(least=5000)),
+        Row("arm, take a frame, stop", arming.rate, "times/s", wanted=Wanted(least=200)),
+        Row("memory growth over 10,000 of these", arming.memory_growth / 1e6, "MB", wanted=Wanted(most=2)),
+        Row(
+            "descriptors and threads more after them",
+            arming.descriptor_growth + arming.thread_growth,
+            "",
+            wanted=NOTHING,
+        ),
     ]
 
 
@@ -93,7 +107,9 @@ def _packing(run: PipelineRun, frame_bytes: int) -> float:
 def _memory_row(run: PipelineRun, process: str) -> Row:
     peak = max(run.memory[process]) / 1e6
     growth = run.memory_growth(process) / 1e6
-    return Row(f"memory growth of the {process}, first to last tenth (peak {peak:.0f} MB)", growth, "MB")
+    return Row(
+        f"memory growth of the {process}, first to last tenth (peak {peak:.0f} MB)", growth, "MB", wanted=FLAT
+    )
 
 
 def show(rows: list[Row]) -> None:
@@ -105,27 +121,35 @@ def show(rows: list[Row]) -> None:
         ("unit", "left"),
         ("against", "left"),
         ("ratio", "right"),
+        ("wanted", "left"),
     ):
         table.add_column(column, justify=justify)
     for row in rows:
         ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
-        table.add_row(row.name, f"{row.value:,.1f}", row.unit, row.baseline, ratio)
-    Console(width=120).print(table)
+        wanted = f"{row.wanted or ''}{' [red]MISSED[/red]' if row.is_missed else ''}"
+        table.add_row(row.name, f"{row.value:,.1f}", row.unit, row.baseline, ratio, wanted)
+    Console(width=150).print(table)
 
 
-def main() -> None:
-    """Measure, show, write."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, show, write; 1 when that was asked for and something is not as wanted."""
+    chosen = _parse(arguments)
+    with tempfile.TemporaryDirectory(dir=chosen.directory) as directory:
+        rows = measure(chosen.frames, Path(directory))
+    chosen.output.parent.mkdir(parents=True, exist_ok=True)
+    chosen.output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    show(rows)
+    return int(chosen.check and bool(missed(rows)))
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=500_000)
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--directory", help="where the files go; on a local disk (default: a temporary one)")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.directory) as directory:
-        rows = measure(arguments.frames, Path(directory))
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    show(rows)
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a figure is not as wanted")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

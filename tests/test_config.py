@@ -16,6 +16,24 @@ def test_an_argument_goes_before_the_environment_and_that_before_the_default():
     assert (config.base_ip, config.ring_frames, config.n_channels) == ("10.0.0.2", 100, None)
 
 
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("XSPRESS3_CHANNELS", "n_channels"),
+        ("XSPRESS3_RING_FRAMES", "ring_frames"),
+        ("XSPRESS3_CARDS", "n_cards"),
+        ("XSPRESS3_SYNC_MODE", "sync_mode"),
+    ],
+)
+def test_numbers_come_from_the_environment(name, field):
+    assert getattr(DetectorConfig.from_environment({name: "4"}), field) == 4
+
+
+def test_a_wiring_that_is_none_is_refused():
+    with pytest.raises(ConfigurationError, match=r"sync_mode: 6, allowed is 0\.\.5"):
+        DetectorConfig.from_environment({"XSPRESS3_SYNC_MODE": "6"})
+
+
 def test_a_variable_that_is_no_number_is_refused_by_name():
     with pytest.raises(ConfigurationError, match="XSPRESS3_CHANNELS='four', allowed is an integer"):
         DetectorConfig.from_environment({"XSPRESS3_CHANNELS": "four"})

@@ -49,6 +49,51 @@ def test_input_rate_is_all_events_per_second_of_live_time():
     assert rate.item() == pytest.approx(447302.7, abs=0.1)
 
 
+# Of 1000 ticks 800 arrived; 10 events of 6 + 1 ticks and 30 ticks of reset: 100 dead, 700 live.
+LOSSY = {"clock_ticks": 800, "total_ticks": 1000, "reset_ticks": 30, "all_events": 10, "all_good": 7}
+
+
+def test_lost_packets_are_made_up_for_to_the_whole_exposure():
+    scalers = frame(**LOSSY)
+
+    assert dead_time.exposure_scale(scalers).item() == 1.25
+    assert dead_time.dead_time_correction(scalers, [6]).item() == pytest.approx(1000 / 700, rel=1e-15)
+
+
+def test_rates_with_lost_packets():
+    scalers = frame(**LOSSY)
+
+    # The input rate is that of the live time that arrived: it does not know of the loss.
+    assert dead_time.input_count_rate(scalers, [6], 1e-3).item() == pytest.approx(10 / 0.7)
+    assert dead_time.output_count_rate(scalers, 1e-3).item() == pytest.approx(7.0)
+    assert dead_time.dead_time_fraction(scalers, [6]).item() == pytest.approx(100 / 800)
+
+
+def test_a_total_below_the_ticks_that_arrived_is_not_believed():
+    # One tick apart is how cards differ; 0 is a recording without total ticks.
+    for total_ticks in (999, 0):
+        scalers = frame(clock_ticks=1000, total_ticks=total_ticks, reset_ticks=500)
+
+        assert dead_time.dead_time_correction(scalers, [6]).item() == 2.0
+        assert dead_time.exposure_scale(scalers).item() == 1.0
+
+
+def test_a_frame_of_which_nothing_arrived_gives_nan():
+    scalers = frame(clock_ticks=0, total_ticks=1000)
+
+    assert np.isnan(dead_time.exposure_scale(scalers).item())
+    assert np.isnan(dead_time.dead_time_correction(scalers, [6]).item())
+    assert np.isnan(dead_time.input_count_rate(scalers, [6], CLOCK_PERIOD).item())
+
+
+def test_each_frame_and_channel_has_its_own_loss():
+    scalers = np.zeros((2, 2), dtype=SCALER_DTYPE)
+    scalers["total_ticks"] = 1000
+    scalers["clock_ticks"] = [[1000, 500], [250, 0]]
+
+    np.testing.assert_array_equal(dead_time.dead_time_correction(scalers, [6, 6]), [[1, 2], [4, np.nan]])
+
+
 @pytest.mark.parametrize("reset_ticks", [4000000, 4000001])
 def test_a_saturated_channel_gives_nan_not_a_number_that_looks_right(reset_ticks):
     scalers = frame(clock_ticks=4000000, reset_ticks=reset_ticks, all_events=1)

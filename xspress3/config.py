@@ -2,7 +2,7 @@
 
 Environment variables are named after the fields of `DetectorConfig`: `XSPRESS3_LIBRARY`,
 `XSPRESS3_BASE_IP`, `XSPRESS3_CHANNELS`, `XSPRESS3_RING_FRAMES`, `XSPRESS3_SETTINGS`,
-`XSPRESS3_CARDS`.
+`XSPRESS3_CARDS`, `XSPRESS3_SYNC_MODE`.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class DetectorConfig:
             "ring_frames": _integer(variables, "XSPRESS3_RING_FRAMES"),
             "settings": variables.get("XSPRESS3_SETTINGS") or None,
             "n_cards": _integer(variables, "XSPRESS3_CARDS"),
+            "sync_mode": _integer(variables, "XSPRESS3_SYNC_MODE"),
         }
         chosen.update({name: value for name, value in arguments.items() if value is not None})
         return cls(**{name: value for name, value in chosen.items() if value is not None})

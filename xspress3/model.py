@@ -87,11 +87,16 @@ class TriggerMode(str, Enum):
     EXTERNAL_MULTI_GATE = "external_multi_gate"
     """A frame lasts as long as the veto input is high; low where it is inverted."""
     TTL_BOTH = "ttl_both"
-    """As gates, and input 0 high at their beginning takes the frame number back to the first."""
+    """As gates, and input 0 high at the beginning of the first one starts the frame numbers."""
     LVDS_GATE = "lvds_gate"
     """Gates on the LVDS input."""
     LVDS_BOTH = "lvds_both"
     """As `TTL_BOTH`, on the LVDS inputs."""
+
+    @property
+    def has_frame_zero(self) -> bool:
+        """Whether an input can start the frame numbers again."""
+        return self in (TriggerMode.TTL_BOTH, TriggerMode.LVDS_BOTH)
 
     @property
     def is_gated(self) -> bool:

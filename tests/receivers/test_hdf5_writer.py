@@ -232,7 +232,7 @@ def test_rates_and_times_have_the_values_worked_out_by_hand(sender, run, tmp_pat
         assert first["dead_time"] == pytest.approx(1235 * 12.5e-9)
         assert first["live_time"] == pytest.approx(78765 * 12.5e-9)
         assert first["elapsed_time"] == pytest.approx(0.0010002)
-        assert first["dead_time_correction"] == pytest.approx(80000 / 78765)
+        assert first["dead_time_correction"] == pytest.approx(80016 / 78765)
         assert first["output_count_rate"] == pytest.approx(99980.0, abs=0.01)
         assert first["dead_time_fraction"] == pytest.approx(0.0154375)
 

@@ -1,59 +1,20 @@
-"""The methods of each section do what their C functions do, the simulator standing behind them."""
+"""The methods of the other sections do what their C functions do, the simulator standing behind them."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from xspress3 import sim
+from tests.sdk.conftest import CIRCULAR, run_frames
 from xspress3.errors import ConfigurationError, SdkError
-from xspress3.model import Generation, Window
-from xspress3.sdk import DeadTimeParameters, Roi, Sdk, open_library
+from xspress3.model import Generation
+from xspress3.sdk import DeadTimeParameters, Roi, Sdk
 from xspress3.sdk.calls.formats import Format
-from xspress3.sdk.calls.timing import ItfgSetup, TimingSetup
 from xspress3.sdk.constants import (
-    AcquireInPause,
     ClockFlag,
     ClockSource,
     DeadTimeFlag,
-    GapMode,
-    ItfgCode,
-    ItfgTrigger,
-    RunFlag,
-    SyncMode,
-    TimingSource,
 )
-
-CIRCULAR = RunFlag.HIST | RunFlag.SCALERS | RunFlag.CIRCULAR_BUFFER
-
-
-@pytest.fixture
-def open_sdk(monkeypatch):
-    opened = []
-
-    def make(n_cards=1, ring_frames=16, **description):
-        for name, value in sim.environment(**{"source": "pattern", "clock": "demand", **description}).items():
-            monkeypatch.setenv(name, value)
-        library = open_library(sim.library_path())
-        opened.append(Sdk.config(library, n_cards=n_cards, ring_frames=ring_frames))
-        return opened[-1]
-
-    yield make
-    for sdk in opened:
-        sdk.close()
-
-
-@pytest.fixture
-def sdk(open_sdk):
-    return open_sdk()
-
-
-def run_frames(sdk, n_frames, ticks=1000):
-    sdk.set_run_flags(CIRCULAR)
-    sdk.format_run()
-    sdk.set_glob_timeA(TimingSource.INTERNAL)
-    sdk.itfg_setup(n_frames, ticks, ItfgTrigger.BURST, GapMode.GAP_1US)
-    sdk.histogram_start()
 
 
 def test_channels_are_shared_among_cards(open_sdk):
@@ -134,61 +95,6 @@ def test_regions_change_the_bins_of_one_channel(sdk):
         sdk.set_roi(1, [Roi(i, i, 1) for i in range(9)])
 
 
-def test_timing_registers_are_read_back(sdk):
-    sdk.set_glob_timeA(TimingSource.TTL_VETO_ONLY | 80 << 16)
-    sdk.set_glob_timeFixed(5)
-
-    assert sdk.get_glob_timeA() & 0x0FFFFFFF == TimingSource.TTL_VETO_ONLY | 80 << 16
-    assert sdk.get_glob_timeFixed() == 5
-
-
-def test_several_cards_are_timed_in_one_piece(open_sdk):
-    sdk = open_sdk(n_cards=2, cards=2, channels=8)
-    sdk.set_sync_mode(SyncMode.LEMO_DAISYCHAIN)
-
-    sdk.set_timing(TimingSetup(TimingSource.INTERNAL, is_veto_inverted=True, debounce_ticks=33))
-
-    leader, follower = sdk.get_glob_timeA(0), sdk.get_glob_timeA(1)
-    assert (leader & 7, leader >> 16 & 255, leader >> 4 & 1) == (TimingSource.INTERNAL, 33, 1)
-    assert follower & 7 == TimingSource.TTL_VETO_ONLY
-    with pytest.raises(ConfigurationError, match=r"debounce_ticks=256, allowed is 0\.\.255"):
-        sdk.set_timing(TimingSetup(TimingSource.INTERNAL, debounce_ticks=256))
-
-
-def test_the_timing_generator_is_read_back(sdk):
-    setup = ItfgSetup(7, 1234, ItfgTrigger.HARDWARE, GapMode.GAP_500NS)
-    sdk.itfg_setup2(setup, AcquireInPause.OFF, marker_period=4, marker_frame=3)
-
-    assert sdk.itfg_get_setup() == setup
-    assert sdk.has_itfg() is ItfgCode.COUNTS_TRIGGERS_MARKER
-    with pytest.raises(ConfigurationError, match=r"marker_frame=4, allowed is 0\.\.3"):
-        sdk.itfg_setup2(setup, marker_period=4, marker_frame=4)
-
-
-def test_the_timing_generator_ends_and_begins_within_a_run(open_sdk):
-    sdk = open_sdk(clock="manual")
-    run_frames(sdk, 0)
-    sdk.itfg_stop()
-    sdk.itfg_start()
-
-    assert sdk.get_glob_time_statA() & 1 << 25  # running
-
-
-def test_markers_come_every_so_many_frames(sdk):
-    sdk.set_run_flags(CIRCULAR)
-    sdk.format_run()
-    sdk.set_glob_timeA(TimingSource.INTERNAL)
-    sdk.library.call("xsp3_set_glob_timeFixed", sdk.handle, 0, 2 << 30)  # markers of the generator
-    setup = ItfgSetup(8, 1000, ItfgTrigger.BURST, GapMode.GAP_1US)
-    sdk.itfg_setup2(setup, marker_period=4, marker_frame=1)
-    sdk.histogram_start()
-
-    is_marked = sdk.get_tf_markers(0, 0, 8) != 0
-
-    assert is_marked.tolist() == [False, True, False, False, False, True, False, False]
-    assert (sdk.get_tf_status_block(0, 0, 8)["markers"] != 0).tolist() == is_marked.tolist()
-
-
 def test_a_single_place_of_the_ring_is_told(sdk):
     run_frames(sdk, 20)
     sdk.histogram_circ_ack(0, 4, sdk.get_num_chan())
@@ -229,60 +135,6 @@ def test_scalers_of_the_only_sub_frame_are_the_scalers(sdk):
     sdk.scaler_read(plain, 0)
 
     np.testing.assert_array_equal(with_sub_frames[:, :, 0], plain)
-
-
-def test_corrected_reads_are_the_plain_ones_times_the_factor(open_sdk):
-    sdk = open_sdk(source="physics", rate=500_000, clock="demand")
-    sdk.set_dead_time_parameters(DeadTimeParameters(all_event_offset=1e-7, in_window_offset=1e-7))
-    sdk.set_dead_time_energy(6.0)
-    sdk.set_window(0, Window(600, 700))
-    run_frames(sdk, 3, ticks=80_000)
-    plain, scalers = np.zeros((3, 4, 4096), "<u4"), np.zeros((3, 4, 9), "<u4")
-    sdk.histogram_read4d(plain, 0)
-    sdk.scaler_read(scalers, 0)
-    corrected, corrected3, corrected_scalers, other = (
-        np.zeros(plain.shape),
-        np.zeros(plain.shape),
-        np.zeros(scalers.shape),
-        np.zeros(scalers.shape),
-    )
-
-    factors, inputs = sdk.calculate_dead_time_correction_factors(scalers)
-    sdk.hist_dtc_read4d(corrected, corrected_scalers, 0)
-    sdk.hist_dtc_read4d(corrected, None, 0)
-    sdk.hist_dtc_read3d(corrected3, 0)
-    sdk.scaler_dtc_read(other, 0)
-
-    assert (factors > 1).all()
-    np.testing.assert_allclose(corrected, plain * factors[:, :, None])
-    np.testing.assert_allclose(corrected3, corrected)
-    np.testing.assert_allclose(corrected_scalers[:, :, 5], scalers[:, :, 5] * factors)
-    np.testing.assert_allclose(corrected_scalers[:, :, 3], inputs)
-    np.testing.assert_array_equal(other, corrected_scalers)
-    assert sdk.get_dead_time_energy() == 6.0
-
-
-def test_corrected_scalers_that_do_not_fit_the_histogram_do_not_reach_the_library(sdk):
-    with pytest.raises(ConfigurationError, match=r"scalers \(1, 1, 9\) for a histogram \(64, 4, 16\)"):
-        sdk.hist_dtc_read4d(np.zeros((64, 4, 16)), np.zeros((1, 1, 9)), 0)
-
-
-def test_dead_time_parameters_keep_their_places_in_both_orders(sdk):
-    wanted = DeadTimeParameters(DeadTimeFlag.USE_GOOD_EVENT, 1e-7, 2e-9, 3e-7, 4e-9)
-
-    sdk.set_dead_time_parameters(wanted, channel=0)
-    sdk.set_dead_time_parameters2(wanted, channel=1)
-
-    for channel in (0, 1):
-        assert sdk.get_dead_time_parameters(channel) == wanted
-        assert sdk.get_dead_time_parameters2(channel) == wanted
-        assert sdk.get_dead_time_flags(channel) is DeadTimeFlag.USE_GOOD_EVENT
-
-
-@pytest.mark.parametrize("energy", [-1.0, float("nan"), float("inf")])
-def test_an_energy_that_cannot_be_does_not_reach_the_library(sdk, energy):
-    with pytest.raises(ConfigurationError, match="allowed is 0 and more"):
-        sdk.set_dead_time_energy(energy)
 
 
 def test_temperatures_are_as_many_as_there_are_sensors(open_sdk):

@@ -15,6 +15,8 @@ from xspress3.sim.control import SimControl
 TICK = 12.5e-9
 CIRCULAR = 0x10C
 PLAIN = 0x00C
+FOLLOW = 4
+"""Timing source of cards after the first one: its veto on their input."""
 BURST, SOFTWARE, HARDWARE, SOFTWARE_ONLY_FIRST, HARDWARE_ONLY_FIRST = 0, 1, 2, 5, 6
 
 
@@ -45,9 +47,10 @@ class Simulated:
     def setup(
         self, n_frames: int, ticks: int, trigger: int = BURST, flags: int = PLAIN, gap: int = 0
     ) -> None:
-        """Internal timing, ready to start."""
+        """Internal timing, ready to start; cards after the first one follow it."""
         assert self.set_run_flags(flags) == 0
         assert self.format_run(-1, 0, 0, 0, 0, 0, 12) > 0
+        assert self.set_glob_timeA(-1, FOLLOW) == 0
         assert self.set_glob_timeA(0, 1) == 0
         assert self.itfg_setup(0, n_frames, ticks, trigger, gap) == 0
 

@@ -54,7 +54,7 @@ def test_a_closed_handle_is_free_again(simulate, library):
     [
         ({"ncards": 0}, -1, "ncards=0"),
         ({"ncards": -1}, -1, "ncards=-1"),
-        ({"ncards": 9}, -1, "ncards=9"),
+        ({"ncards": 17}, -1, "ncards=17"),
         ({"card_index": 63}, -1, "card_index=63 out of range 0 to 62"),
         ({"card_index": 62}, -1, "card_index=62 with ncards=1"),
         ({"card_index": -2}, -1, "card_index=-2"),
@@ -127,7 +127,7 @@ def test_information_is_of_one_card_that_is_there(simulate, library, card):
         ({"channels": 17}, "1..16"),
         ({"channels": 0}, "1..16"),
         ({"channels": "4x"}, "1..16"),
-        ({"cards": 9}, "1..8"),
+        ({"cards": 17}, "1..16"),
         ({"generation": "5"}, "3, mini, 4"),
         ({"seed": -1}, "0..18446744073709551615"),
         ({"seed": "18446744073709551616"}, "0..18446744073709551615"),

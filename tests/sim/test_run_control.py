@@ -150,22 +150,6 @@ def test_no_frames_without_a_run(simulate, control):
     assert system.progress() == 0
 
 
-def test_slave_cards_follow_the_first(simulate, control):
-    system = simulate(cards=3, ncards=3)
-    system.setup(n_frames=10, ticks=98)
-    for card in (1, 2):
-        system.set_glob_timeA(card, 4)
-        system.histogram_start(card)
-    control.advance(1)
-    assert system.progress() == 0
-
-    system.histogram_start(0)
-    system.histogram_stop(1)
-    control.advance(1)
-
-    assert system.progress() == 10
-
-
 def test_the_real_clock_is_the_real_one(simulate):
     system = simulate(clock="real")
     system.setup(n_frames=20, ticks=80_000, gap=3)

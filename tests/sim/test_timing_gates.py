@@ -245,8 +245,8 @@ def test_on_demand_gates_have_their_length(simulate, control):
 @pytest.mark.parametrize("sequence", ["maxiv", "lima"])
 def test_the_gated_runs_of_the_clients(simulate, control, sequence):
     """Section 10: EXTERNAL_MULTI_GATE of maxiv, ExtGate of Lima; both with 80 ticks of debounce."""
-    system = simulate(cards=2, ncards=2)
-    card = 0 if sequence == "maxiv" else -1
+    n_cards, card = (1, 0) if sequence == "maxiv" else (2, -1)
+    system = simulate(cards=n_cards, ncards=n_cards)
     assert system.set_glob_timeA(card, TTL_VETO | 80 << 16) == 0
     assert system.set_glob_timeFixed(card, 0) == 0
     assert system.histogram_clear(0, 4, 0, 20) == 0

@@ -1,7 +1,8 @@
 """A detector as the streamer sees it, and the Xspress3 behind it.
 
 `protocol` says what any detector must do, `timing` turns seconds into the words of the timing
-generator, `xspress3` does it with the vendor's library.
+generator, `xspress3` does it with the vendor's library, over `hardware`, which sets it up, and `ring`, out of
+which frames are read.
 """
 
 from xspress3.detector.protocol import Detector, Ready

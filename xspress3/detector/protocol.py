@@ -69,6 +69,8 @@ class Detector(Protocol):
         CircularBufferOverrunError
             When some of them were overwritten before or while they were read. It names all frames from
             `first_frame` on that are gone, also beyond those asked for.
+        AcquisitionError
+            When frame numbers have been started again, or come to their end: the run is over.
         """
 
     def acknowledge(self, first_frame: int, n_frames: int) -> None:

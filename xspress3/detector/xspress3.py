@@ -13,13 +13,14 @@ import numpy.typing as npt
 
 from xspress3 import dead_time
 from xspress3.config import DetectorConfig
+from xspress3.detector.hardware import set_up
 from xspress3.detector.protocol import Ready
+from xspress3.detector.ring import Ring
 from xspress3.detector.timing import Inputs, itfg_words, timing_setup, timing_word
-from xspress3.errors import CircularBufferOverrunError, ConfigurationError, StateError
+from xspress3.errors import ConfigurationError, StateError
 from xspress3.model import (
     MAX_ITFG_FRAMES,
     Acquisition,
-    DetectorInfo,
     Generation,
     Timing,
     TriggerMode,
@@ -30,12 +31,8 @@ from xspress3.sdk import Roi, Sdk, open_library
 from xspress3.sdk.constants import (
     MAX_EVENT_TIME,
     MIN_EVENT_TIME,
-    ClockFlag,
-    ClockSource,
     ErrorFlag,
     ItfgCode,
-    RunFlag,
-    SyncMode,
 )
 
 __all__ = ["DeadTimeModel", "Xspress3Detector"]
@@ -45,14 +42,6 @@ logger = logging.getLogger(__name__)
 _FLUSH_TIME = 1.0
 _FLUSH_POLL = 0.01
 
-_CLOCK_SOURCE = {
-    Generation.XSPRESS3: ClockSource.XTAL,
-    Generation.XSPRESS3_V7: ClockSource.XTAL,
-    Generation.XSPRESS3_MINI: ClockSource.MINI_CDCM61004,
-    Generation.XSPRESS4: ClockSource.MINI_LMK61E2,
-}
-_RACK_CLOCK_SOURCE = ClockSource.MIDPLANE_LMK61E2
-"""Source of an Xspress 4 with several cards."""
 _HARMLESS = ErrorFlag.DIAG_HISTOGRAM_DROPPED | ErrorFlag.PLAYBACK_UNDERRUN
 """Flags that say nothing about the frames read."""
 
@@ -95,9 +84,9 @@ class Xspress3Detector:
         self._armed: Acquisition | None = None
         self._inputs = Inputs()
         self._is_raised = False
-        self._sync_mode = config.sync_mode
-        self._itfg = ItfgCode.MINIMAL
-        self.info = self._set_up(config.settings)
+        self._itfg, self.info = set_up(sdk, config)
+        forgets = self.info.generation is Generation.XSPRESS3_MINI
+        self._ring = Ring(sdk, self.info.n_channels, self.info.ring_frames, forgets=forgets)
 
     @classmethod
     def open(cls, config: DetectorConfig | None = None) -> Xspress3Detector:
@@ -123,31 +112,6 @@ class Xspress3Detector:
         except BaseException:
             sdk.close()
             raise
-
-    def _set_up(self, settings: str | None) -> DetectorInfo:
-        sdk = self._sdk
-        generation, n_cards = sdk.get_generation(), sdk.get_num_cards()
-        is_rack = generation is Generation.XSPRESS4 and n_cards > 1
-        source = _RACK_CLOCK_SOURCE if is_rack else _CLOCK_SOURCE[generation]
-        sdk.set_run_flags(RunFlag.HIST | RunFlag.SCALERS | RunFlag.CIRCULAR_BUFFER)
-        sdk.clocks_setup(source, ClockFlag.MASTER | ClockFlag.NO_DITHER)
-        if settings is not None:
-            sdk.restore_settings(settings)
-        if n_cards > 1:
-            sdk.set_sync_mode(SyncMode(self._sync_mode))
-        self._itfg = sdk.has_itfg()
-        n_channels = sdk.get_num_chan()
-        return DetectorInfo(
-            library=sdk.library.path,
-            generation=generation,
-            revision=_revision_text(sdk.get_revision()),
-            n_cards=n_cards,
-            n_channels=n_channels,
-            n_bins=sdk.get_bins_per_mca(),
-            clock_period=sdk.get_clock_period(),
-            ring_frames=sdk.format_run(),
-            event_widths=tuple(int(sdk.get_trigger_b(c).event_time) for c in range(n_channels)),
-        )
 
     @property
     def handle(self) -> int:
@@ -215,15 +179,16 @@ class Xspress3Detector:
         Parameters
         ----------
         model
-            Ours by the event width, or the library's own with the parameters of its calibration.
+            Ours by the event width, or the library's own with the parameters of its calibration. Both are
+            for the whole exposure, also where network packets were lost.
         """
         if model is DeadTimeModel.EVENT_WIDTH:
             return dead_time.dead_time_correction(as_scalers(scalers), self.info.event_widths)
         factors, _ = self._sdk.calculate_dead_time_correction_factors(scalers)
         # The library gives infinite and negative factors where no live time was left, 0 for channels
-        # that are to be left out.
+        # that are to be left out, and does not look at total ticks.
         factors[~(np.isfinite(factors) & (factors >= 1))] = np.nan
-        return factors
+        return factors * dead_time.exposure_scale(as_scalers(scalers))
 
     def timing(self, acquisition: Acquisition) -> Timing:
         """What the hardware would really do, rounded to the nearest tick."""
@@ -232,6 +197,8 @@ class Xspress3Detector:
 
     def _check_possible(self, acquisition: Acquisition) -> None:
         """Refuse what this generation cannot do, before the hardware is touched."""
+        if acquisition.trigger_mode.has_frame_zero:
+            self._check_fits(acquisition)
         if acquisition.trigger_mode.is_gated:
             return
         if self._itfg is ItfgCode.NONE:
@@ -245,6 +212,15 @@ class Xspress3Detector:
                 "frames and cannot go on without end"
             )
 
+    def _check_fits(self, acquisition: Acquisition) -> None:
+        """Refuse frames that the ring does not hold all at once: see `xspress3.detector.ring`."""
+        wanted, ring = acquisition.n_frames, self.info.ring_frames
+        if wanted is None or wanted > ring:
+            raise ConfigurationError(
+                f"frames: {wanted or 'without end'} with trigger mode {acquisition.trigger_mode.value}, "
+                f"allowed is 1..{ring}, what the ring holds, because none is given back before the end"
+            )
+
     def arm(self, acquisition: Acquisition) -> Timing:
         """Begin a run: at once with internal timing, else wait for triggers or gates.
 
@@ -255,6 +231,7 @@ class Xspress3Detector:
         sdk = self._sdk
         sdk.histogram_stop()
         self._armed, self._is_raised = None, False
+        self._ring.begin(keeps_frames=acquisition.trigger_mode.has_frame_zero)
         if not acquisition.trigger_mode.is_gated:
             # Before the timing: cards that follow take their debounce from the gap.
             sdk.itfg_setup(words.n_frames, words.collection_ticks, words.trigger, words.gap)
@@ -300,6 +277,7 @@ class Xspress3Detector:
     def frames_ready(self) -> Ready:
         """How far the run is, and what the library complains of."""
         progress = self._sdk.check_progress()
+        self._ring.check_wrap(progress.furthest)
         serious = progress.flags & ~_HARMLESS
         if self.info.generation is not Generation.XSPRESS3_MINI:
             serious &= ~ErrorFlag.CIRCULAR_OVERRUN  # counting goes on; `read_into` finds what is gone
@@ -311,40 +289,18 @@ class Xspress3Detector:
     ) -> None:
         """Fill `histogram` (frame, channel, bin) and `scalers` (frame, channel, 9).
 
-        The library gives whatever stands in the ring and never says that it is another frame, so
-        this looks afterwards how far the ring was filled meanwhile.
-
         Raises
         ------
         CircularBufferOverrunError
             Naming all frames from `first_frame` on that are gone, also beyond those asked for.
+        AcquisitionError
+            When the frame-zero input has started the numbers again, or they have come to their end.
         """
-        n_frames = len(histogram)
-        self._sdk.histogram_read4d(histogram, first_frame)
-        self._sdk.scaler_read(scalers, first_frame)
-        # Frame `furthest` may be filling its place just now; those before it surely have.
-        n_behind = self._sdk.check_progress().furthest - self.info.ring_frames - first_frame
-        if n_behind >= 0:
-            n_overwritten = self._count_overwritten(first_frame, n_frames)
-            if n_overwritten:
-                raise CircularBufferOverrunError(first_frame, max(n_overwritten, n_behind))
-
-    def _count_overwritten(self, first_frame: int, n_frames: int) -> int:
-        """Frames up to the last one whose place holds another frame, or was begun again.
-
-        Asks what each place really holds: for a card that waits for a trigger the next frame has not
-        begun, and the last frames of a full ring are whole.
-        """
-        expected = np.arange(first_frame, first_frame + n_frames)
-        is_overwritten = np.zeros(n_frames, dtype=bool)
-        for channel in range(self.info.n_channels):
-            status = self._sdk.get_tf_status_block(channel, first_frame, n_frames)
-            is_overwritten |= (status["frame"] != expected) | (status["uses"] > 1)
-        return int(np.flatnonzero(is_overwritten)[-1]) + 1 if is_overwritten.any() else 0
+        self._ring.read_into(first_frame, histogram, scalers)
 
     def acknowledge(self, first_frame: int, n_frames: int) -> None:
         """Give frames of all channels back to the ring."""
-        self._sdk.histogram_circ_ack(first_frame, n_frames, self.info.n_channels)
+        self._ring.acknowledge(first_frame, n_frames)
 
     def stop(self) -> None:
         """End the run; frames that are complete can still be read.
@@ -388,8 +344,3 @@ class Xspress3Detector:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _revision_text(packed: int) -> str:
-    """Code, major and minor of the firmware as `code.major.minor`."""
-    return f"{packed >> 24 & 0xFF}.{packed >> 12 & 0xFFF}.{packed & 0xFFF}"

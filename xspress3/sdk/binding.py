@@ -20,14 +20,22 @@ from xspress3.sdk.calls.reading import ReadCalls
 from xspress3.sdk.calls.run import SLOT_STATUS_DTYPE, Progress, RunCalls
 from xspress3.sdk.calls.settings import SettingsCalls
 from xspress3.sdk.calls.timing import TimingCalls
-from xspress3.sdk.check import require_address, require_between, require_mac
-from xspress3.sdk.constants import MAX_CARD_INDEX, MAX_CARDS, MAX_CHANNELS_PER_CARD, MAX_RING_FRAMES
+from xspress3.sdk.check import require_address, require_between, require_flags, require_mac, require_member
+from xspress3.sdk.constants import (
+    MAX_CARD_INDEX,
+    MAX_CARDS,
+    MAX_CHANNELS_PER_CARD,
+    MAX_RING_FRAMES,
+    DummySystem,
+    InitFlag,
+    ReadoutMode,
+    Unlink,
+)
 from xspress3.sdk.library import SdkLibrary
 
 __all__ = ["SLOT_STATUS_DTYPE", "Progress", "Sdk"]
 
-KEEP_SHARED_MEMORY = 0
-INIT_NORMAL = 1
+LIBRARY_CHOOSES = ReadoutMode(0)
 
 
 class Sdk(
@@ -102,9 +110,9 @@ class Sdk(
         cls,
         library: SdkLibrary,
         *,
-        do_init: int = INIT_NORMAL,
-        readout: int = 0,
-        dummy: int = 0,
+        do_init: InitFlag = InitFlag.NORMAL,
+        readout: ReadoutMode = LIBRARY_CHOOSES,
+        dummy: DummySystem = DummySystem.REAL,
         **fields: Any,
     ) -> Sdk:
         """As `config`, with control of what is initialised; 0 attaches without touching the hardware.
@@ -114,18 +122,25 @@ class Sdk(
         readout
             How a Mini is read out; 0 lets the library choose.
         dummy
-            A system that the library makes up itself; 0 is the real one.
+            A system that the library makes up itself.
         **fields
             Those of `config`.
         """
         call = "xsp3_config_init"
-        return cls(library, library.call(call, *_config_arguments(call, **fields), do_init, readout, dummy))
+        words = (
+            int(require_flags(call, "do_init", do_init, InitFlag)),
+            int(require_flags(call, "readout", readout, ReadoutMode)),
+            int(require_member(call, "dummy", dummy, DummySystem)),
+        )
+        return cls(library, library.call(call, *_config_arguments(call, **fields), *words))
 
-    def close(self) -> None:
-        """Release the hardware; a second call does nothing."""
+    def close(self, unlink: Unlink = Unlink.NONE) -> None:
+        """Release the hardware, and shared memory where the build can; a second call does nothing."""
+        call = "xsp3_close"
+        files = require_member(call, "unlink", unlink, Unlink)
         if self.is_open:
             self.is_open = False
-            self.library.call("xsp3_close", self.handle, KEEP_SHARED_MEMORY)
+            self.library.call(call, self.handle, int(files))
 
 
 def _config_arguments(

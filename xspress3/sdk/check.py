@@ -5,14 +5,27 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from enum import Enum, IntEnum, IntFlag
 from typing import TypeVar
 
 from xspress3.errors import ConfigurationError, SdkBusyError, SdkConnectionError, SdkError, SdkRangeError
 from xspress3.sdk.constants import ErrorCode
 
-__all__ = ["check", "require_address", "require_between", "require_mac"]
+__all__ = [
+    "check",
+    "known",
+    "require_address",
+    "require_between",
+    "require_flags",
+    "require_mac",
+    "require_member",
+]
 
 Result = TypeVar("Result", int, float)
+Member = TypeVar("Member", bound=IntEnum)
+Flags = TypeVar("Flags", bound=IntFlag)
+Known = TypeVar("Known", bound=Enum)
+
 
 _BY_CODE: dict[int, type[SdkError]] = {
     ErrorCode.XSP3_RANGE_CHECK: SdkRangeError,
@@ -54,6 +67,55 @@ def require_between(call: str, name: str, value: int, low: int, high: int) -> in
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ConfigurationError(f"{call}: {name}={value}, allowed is {low}..{high}")
     return int(value)
+
+
+def require_member(call: str, name: str, value: int, kind: type[Member]) -> Member:
+    """`value` as one of the numbers that `kind` names.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the call, the argument, the value and what is allowed.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        raise ConfigurationError(f"{call}: {name}={value}, allowed is {_names(kind)}") from None
+
+
+def require_flags(call: str, name: str, value: int, kind: type[Flags]) -> Flags:
+    """`value` as bits that `kind` names; no others.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the call, the argument, the value and what is allowed.
+    """
+    every = sum(kind)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0 or value & ~every:
+        raise ConfigurationError(f"{call}: {name}={value!r}, allowed are the bits {_names(kind)}")
+    return kind(value)
+
+
+def known(call: str, name: str, value: int, kind: type[Known]) -> Known:
+    """What the library gave, as one of the numbers that `kind` names.
+
+    Raises
+    ------
+    SdkError
+        Naming the call, what was asked for, the value and what is known: a build or a firmware that is
+        newer than this package. Its `code` is the value.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        text = f"{name}={value}, known is {_names(kind)}"
+        raise SdkError(call, value, "XSP3_UNKNOWN", text) from None
+
+
+def _names(kind: type[Enum]) -> str:
+    """Members with their numbers, as in `BURST (0), SOFTWARE (1)`."""
+    return ", ".join(f"{member.name} ({member.value})" for member in kind)
 
 
 def require_mac(call: str, name: str, value: str) -> str:

@@ -1,4 +1,9 @@
-"""Numbers of the vendor's header, by name."""
+"""Numbers of the vendor's header, by name.
+
+All enums are closed: what is given to the library is one of the names, and what it gives back and is
+none of them is an error that says so (`xspress3.sdk.check.require_member`, `known`). Error flags alone
+may have bits without a name, because newer builds have more of them.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,27 @@ __all__ = [
     "ClockFlag",
     "ClockSource",
     "DeadTimeFlag",
+    "DummySystem",
     "ErrorCode",
     "ErrorFlag",
     "GapMode",
+    "InitFlag",
     "ItfgCode",
     "ItfgTrigger",
+    "ReadoutMode",
     "RunFlag",
     "SyncMode",
     "TimingBit",
     "TimingSource",
+    "Unlink",
 ]
 
 MAX_TIME_FIXED = 0xFFFFFF
 MAX_COLLECTION_TICKS = 0xFFFFFFFF
 MIN_COLLECTION_TICKS = 2
 MAX_ENERGY_BITS = 12
-MAX_CARDS = 8
+MAX_CARDS = 16
+"""Of the builds since 2020; the oldest takes 8, and refuses more with a text of its own."""
 MAX_CARD_INDEX = 62
 MAX_CHANNELS_PER_CARD = 16
 MAX_ROIS = 8
@@ -55,6 +65,44 @@ class ErrorCode(IntEnum):
     XSP3_WOULD_BLOCK = -20
 
 
+class InitFlag(IntFlag):
+    """What `config_init` does to the hardware: 0 attaches and touches nothing, NO_ leaves a part out."""
+
+    NORMAL = 1
+    NO_UDP_REGISTERS = 0x10000
+    NO_SCOPE_SOCKET = 0x20000
+    NO_HISTOGRAM_LUT = 0x40000
+    NO_HISTOGRAM_THREADS = 0x80000
+    NO_HISTOGRAM_MODULES = 0x100000
+
+
+class Unlink(IntEnum):
+    """Files of shared memory that closing removes; builds before 2024 do not ask."""
+
+    NONE = 0
+    CREATED = 1
+    ALL = 2
+
+
+class ReadoutMode(IntFlag):
+    """How a Mini is read out; 0 lets the library choose."""
+
+    SEND_SCALARS = 1
+    SEND_HIST_FRAMES = 2
+    SEND_HIST_LIST = 4
+    PASSIVE = 256
+
+
+class DummySystem(IntEnum):
+    """A system that the library makes up, without hardware; none of them can acquire."""
+
+    REAL = 0
+    X3 = 1
+    X3V7 = 2
+    MINI = 3
+    X4 = 4
+
+
 class RunFlag(IntFlag):
     """What a run records."""
 
@@ -80,7 +128,7 @@ class ClockSource(IntEnum):
 
 
 class ClockFlag(IntFlag):
-    """How the clock is set up."""
+    """How the clock is set up; SHUTDOWN switches converters off, CHANNEL those of a Mini or Xspress 4."""
 
     MASTER = 1 << 0
     NO_DITHER = 1 << 1
@@ -88,6 +136,19 @@ class ClockFlag(IntFlag):
     NO_CHECK = 1 << 3
     TP_ENB = 1 << 4
     DIS_OVER_TEMP = 1 << 5
+    SHUTDOWN0 = 1 << 6
+    SHUTDOWN123 = 1 << 7
+    SHUTDOWN4 = 1 << 8
+    SHUTDOWN5678 = 1 << 9
+    SHUTDOWN_CHANNEL1 = 1 << 10
+    SHUTDOWN_CHANNEL2 = 1 << 11
+    SHUTDOWN_CHANNEL3 = 1 << 12
+    SHUTDOWN_CHANNEL5 = 1 << 13
+    SHUTDOWN_CHANNEL6 = 1 << 14
+    SHUTDOWN_CHANNEL7 = 1 << 15
+    SHUTDOWN_CHANNEL8 = 1 << 16
+    SHUTDOWN_CHANNEL9 = 1 << 17
+    TS_SYNC = 1 << 30
 
 
 class TimingSource(IntEnum):
@@ -115,6 +176,8 @@ class TimingBit(IntFlag):
 
 DEBOUNCE_SHIFT = 16
 """Place of the debounce ticks, eight bits, in the global timing register A."""
+EXTRA_BITS = 0x0F00_F000
+"""Bits of it without a field of their own: software markers, frame capture, radial, what the outputs give."""
 
 
 class ItfgTrigger(IntEnum):
@@ -123,6 +186,8 @@ class ItfgTrigger(IntEnum):
     BURST = 0
     SOFTWARE = 1
     HARDWARE = 2
+    GLOBAL_RESET = 3
+    """A reset that is part of the data played back: for tests of the vendor's."""
     SOFTWARE_ONLY_FIRST = 5
     HARDWARE_ONLY_FIRST = 6
 

@@ -60,6 +60,13 @@ class SdkLibrary:
         with self._control:
             return check(function(*arguments), name, self._last_error)
 
+    def call_value(self, name: str, *arguments: Any, invalid: float) -> Any:
+        """As `call`, for a function that gives any number, negative ones too, and `invalid` when it fails."""
+        function = self._function(name)
+        with self._control:
+            result = function(*arguments)
+            return result if result != invalid else check(result, name, self._last_error)
+
     def call_unlocked(self, name: str, *arguments: Any) -> Any:
         """As `call`, but without the lock, for reads and progress, which touch no registers."""
         result = self._function(name)(*arguments)

@@ -23,6 +23,8 @@ Floats = npt.NDArray[np.float64]
 
 
 NO_FLAGS = DeadTimeFlag(0)
+_NO_ENERGY = -2.0
+"""What asking for the energy gives when the handle is not open; that energy itself is not told apart."""
 
 
 @dataclass(frozen=True)
@@ -139,5 +141,10 @@ class DeadTimeCalls(Calls):
         self._call(call, energy)
 
     def get_dead_time_energy(self) -> float:
-        """The energy in keV for which corrections are computed."""
-        return float(self._call("xsp3_getDeadtimeCalculationEnergy"))
+        """The energy in keV for which corrections are computed.
+
+        The library keeps any number, so what another program set may be negative.
+        """
+        call = "xsp3_getDeadtimeCalculationEnergy"
+        self._check_open(call)
+        return float(self.library.call_value(call, self.handle, invalid=_NO_ENERGY))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xspress3.model import Generation
 from xspress3.sdk.calls.base import Calls
+from xspress3.sdk.check import known
 
 __all__ = ["InformationCalls"]
 
@@ -17,7 +18,8 @@ class InformationCalls(Calls):
 
     def get_generation(self, card: int = 0) -> Generation:
         """Kind of electronics."""
-        return Generation(self._call("xsp3_get_generation", card))
+        call = "xsp3_get_generation"
+        return known(call, "generation", self._call(call, card), Generation)
 
     def get_num_chan(self) -> int:
         """Channels in use."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xspress3.sdk.calls.base import ALL, Calls, c_string
+from xspress3.sdk.check import require_flags, require_member
 from xspress3.sdk.constants import ClockFlag, ClockSource, RunFlag
 
 __all__ = ["SettingsCalls"]
@@ -13,7 +14,8 @@ class SettingsCalls(Calls):
 
     def set_run_flags(self, flags: RunFlag) -> None:
         """Choose what a run records; the ring flag changes how reads are indexed at once."""
-        self._call("xsp3_set_run_flags", int(flags))
+        call = "xsp3_set_run_flags"
+        self._call(call, int(require_flags(call, "flags", flags, RunFlag)))
 
     def get_run_flags(self) -> RunFlag:
         """What a run records."""
@@ -21,7 +23,12 @@ class SettingsCalls(Calls):
 
     def clocks_setup(self, source: ClockSource, flags: ClockFlag, card: int = ALL) -> int:
         """Set the clock up; gives its frequency in Hz, or 0 where the library does not tell."""
-        return int(self._call("xsp3_clocks_setup", card, int(ClockSource(source)), int(flags), 0))
+        call = "xsp3_clocks_setup"
+        words = (
+            require_member(call, "source", source, ClockSource),
+            require_flags(call, "flags", flags, ClockFlag),
+        )
+        return int(self._call(call, card, *map(int, words), 0))
 
     def restore_settings(self, directory: str, force_mismatch: bool = False) -> None:
         """Load the calibration of a detector from a settings directory.

@@ -156,7 +156,7 @@ static const struct {
     bool (*parse)(sim_description *about, const char *value);
 } keys[] = {
     {"CHANNELS", "1..16", parse_channels},
-    {"CARDS", "1..8", parse_cards},
+    {"CARDS", "1..16", parse_cards},
     {"GENERATION", "3, mini, 4", parse_generation},
     {"SEED", "0..18446744073709551615", parse_seed},
     {"SOURCE", "physics, pattern, playback", parse_source},

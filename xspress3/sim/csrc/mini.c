@@ -10,15 +10,17 @@ void sim_mini_limit(sim_system *sys, int64_t *begun, int64_t *complete)
 {
     if (!sim_is_mini(sys) || !sys->run.is_circular)
         return;
-    int64_t oldest = sim_slots_oldest(&sys->slots), room = oldest + sys->slots.ring;
+    int64_t room = sim_slots_room(&sys->slots, sys->run.begun);
     if (*begun <= room)
         return;
-    *begun = *complete = room;
+    int64_t kept = sim_slots_frame(&sys->slots, room % sys->slots.ring, room);
+    *begun = room;
+    *complete = room > sys->run.first ? room : 0;
     sys->run.is_running = sys->run.count_enabled = false;
     for (int chan = 0; chan < sys->n_channels; chan++)
-        if (sys->slots.channel[chan].oldest == oldest) {
+        if (sim_slots_uses(&sys->slots, chan, room % sys->slots.ring, room) > 0) {
             sys->slots.channel[chan].n_overrun = 1;
-            sys->slots.channel[chan].first_overrun = oldest;
+            sys->slots.channel[chan].first_overrun = kept;
         }
 }
 

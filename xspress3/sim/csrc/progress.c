@@ -23,7 +23,8 @@ static int64_t n_overrun(const sim_slots *slots, int first_chan, int n_chan, int
 
 int64_t sim_complete(const sim_system *sys, int chan)
 {
-    int64_t most = sim_fault_frames(chan);
+    int64_t most = sim_fault_frames(chan), followed = sim_follower_frames(sys, chan);
+    most = followed < most ? followed : most;
     return sys->run.complete < most ? sys->run.complete : most;
 }
 

@@ -130,9 +130,23 @@ void sim_run_update(sim_system *sys)
 
 /* ---- what makes frames ---- */
 
+/* What the other cards see of frames from run->next on that begin at `since`, `n` of them of equal length. */
+static void show_followers(sim_system *sys, int64_t frame, int64_t n, int64_t since, int64_t length)
+{
+    int64_t gap = sys->run.itfg.gap_ticks * sys->tick, before = since - sys->run.ended;
+    bool is_squeezed = !sim_is_gate(&sys->run) && before < gap; /* on demand, or by a trigger in the gap */
+    sim_followers_see(sys, &(sim_pulse){.frame = frame,
+                                        .n_frames = n,
+                                        .length = length,
+                                        .before = is_squeezed ? gap : before,
+                                        .between = gap});
+    sys->run.ended = n < SIM_UNLIMITED / 2 / (length + gap + 1) ? since + n * (length + gap) - gap : SIM_UNLIMITED;
+}
+
 void sim_run_begin_segment(sim_system *sys, int64_t n_frames)
 {
     sim_run *run = &sys->run;
+    show_followers(sys, run->next, n_frames, sys->time, run->itfg.col_time * sys->tick);
     run->phase = SIM_SEGMENT;
     run->since = sys->time;
     run->segment_first = run->next;
@@ -152,6 +166,7 @@ void sim_run_close_frame(sim_system *sys)
 {
     sim_run *run = &sys->run;
     sim_frames_note(sys, run->next - 1, sys->time - run->since);
+    show_followers(sys, run->next - 1, 1, run->since, sys->time - run->since);
     run->phase = SIM_WAITING;
     count(sys, run->next, run->next);
 }
@@ -175,6 +190,7 @@ static void cut_segment(sim_system *sys, bool is_kept)
     }
     run->next = run->complete > run->segment_first ? run->complete : run->segment_first;
     run->phase = SIM_WAITING;
+    run->ended = sys->time;
 }
 
 void sim_run_cut(sim_system *sys, bool is_kept)
@@ -192,9 +208,9 @@ void sim_run_cut(sim_system *sys, bool is_kept)
 
 void sim_run_rewind(sim_system *sys)
 {
+    sim_slots_restart(&sys->slots, sys->run.first, sys->run.begun);
     sys->run.next = sys->run.first;
     sys->run.begun = sys->run.complete = sys->frames.n_marked = 0;
-    sim_slots_rewind(&sys->slots, sys->run.first);
 }
 
 int64_t sim_run_limit(const sim_system *sys, int64_t n)
@@ -250,9 +266,11 @@ int sim_run_begin(sim_system *sys, bool count_enable)
                          .time_a = sys->time_a[0],
                          .marker_mode = sys->time_fixed[0] >> XSP3_TIME_FIXED_MARKERS_SHIFT,
                          .itfg = sys->itfg,
+                         .ended = -SIM_UNLIMITED,
                          .first = sys->time_fixed[0] & XSP3_TIME_FIXED_FRAME,
                          .next = sys->time_fixed[0] & XSP3_TIME_FIXED_FRAME};
     sys->run.limit = sim_run_limit(sys, SIM_UNLIMITED);
+    sim_followers_begin(sys);
     if (sys->run.first > 0)
         sim_slots_rewind(&sys->slots, sys->run.first);
     if (sim_run_source(&sys->run) == XSP3_TIME_A_ITFG)

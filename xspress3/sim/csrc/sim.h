@@ -5,8 +5,8 @@
  *                     housekeeping.c list_mode.c
  *                     control.c
  *   what is simulated describe.c
- *   a run             run.c (RUN and COUNT_ENB, clock), itfg.c and gates.c (what makes frames), frames.c (their
- *                     lengths and markers), slots.c (ring: fills, acknowledges, overruns, clears)
+ *   a run             run.c (RUN and COUNT_ENB, clock), itfg.c and gates.c (what makes frames), followers.c (what the
+ *                     other cards make of them), frames.c (their lengths and markers), slots.c (ring: fills, acknowledges, overruns, clears)
  *   inputs            inputs.c (levels, debounce, pulses), triggers.c (commands), socket.c (from other processes)
  *   frame content     source_physics.c source_pattern.c source_playback.c over random.c, npz.c and zip.c
  *   faults on request faults.c; what they do in fault_effects.c; names of functions: api_names.c
@@ -91,13 +91,16 @@ typedef struct {
     sim_slots_channel channel[XSP3_MAX_CHANS];
     int64_t *acked;   /* [channel][ring] fills of a place at its last acknowledge; NULL: not circular */
     int64_t *cleared; /* [channel][ring] frames below are cleared; NULL: none was */
+    int64_t *left;    /* [channel + 1][ring] uses from before the numbers started again, in the last row the frames
+                         that the places held then; NULL: they did not start again */
+    int64_t first;    /* with left: number that they started at */
 } sim_slots;
 
 /* Forget everything. Returns false when memory lacks; slots is then empty but valid. */
 bool sim_slots_reset(sim_slots *slots, int n_channels, int64_t ring, bool is_circular);
 void sim_slots_free(sim_slots *slots);
 
-/* Frame that a place holds when begun frames have begun; -1 when none. */
+/* Frame that a place holds when begun frames have begun, perhaps from before a restart; -1 when none. */
 int64_t sim_slots_frame(const sim_slots *slots, int64_t slot, int64_t begun);
 
 /* Frames begun in the place since its last acknowledge. */
@@ -108,6 +111,12 @@ void sim_slots_advance(sim_slots *slots, int64_t from, int64_t to);
 
 /* Forget all but the memory; the first frame to come is `first`, those below it were never there. */
 void sim_slots_rewind(sim_slots *slots, int64_t first);
+
+/* The numbers start again at `first` after `begun` frames; what the places hold is in them still. */
+void sim_slots_restart(sim_slots *slots, int64_t first, int64_t begun);
+
+/* Frame from `begun` on that would overwrite one that is not acknowledged. O(ring) after a restart. */
+int64_t sim_slots_room(const sim_slots *slots, int64_t begun);
 
 /* Acknowledge what n_slots places from slot on (modulo ring) hold. O(n_slots). */
 void sim_slots_ack(sim_slots *slots, int chan, int64_t slot, int64_t n_slots, int64_t begun);
@@ -228,6 +237,7 @@ typedef struct {
     int64_t next;     /* number of the frame after the segment or open frame, of the next one else */
     int64_t ready;    /* time before which triggers are ignored, while they are counted */
     int64_t n_triggers, n_wanted; /* in the open frame, and those that end it */
+    int64_t ended; /* time when the last frame ended, or will when it lasts to its end; no frame: long ago */
     int64_t begun, complete; /* frames below these, as of sys->time; 0 before the first one */
 } sim_run;
 
@@ -276,6 +286,24 @@ bool sim_is_gate(const sim_run *run);              /* sources 4 to 7 */
 int sim_gates_input(const sim_run *run);           /* its input, also the ITFG's */
 bool sim_gates_is_open(const sim_system *sys, int input); /* is its level the active one? */
 void sim_gates_follow(sim_system *sys); /* begin or end a frame as the gate says */
+
+/* ---- followers.c: cards after the first one; all locked ---- */
+
+typedef struct {
+    bool is_running;  /* RUN of this card */
+    int64_t n_frames; /* that its channels complete at most in this run */
+} sim_follower;
+
+/* Frames frame..frame+n_frames-1 of the first card, in half ns. */
+typedef struct {
+    int64_t frame, n_frames;
+    int64_t length, before, between; /* of each; of the gap before the first one, of those between them */
+} sim_pulse;
+
+void sim_followers_begin(sim_system *sys);                                /* a run of the first card begins */
+void sim_followers_see(sim_system *sys, const sim_pulse *pulse);          /* it makes frames */
+void sim_followers_set(sim_system *sys, int card, bool is_running);       /* card -1: all of them */
+int64_t sim_follower_frames(const sim_system *sys, int chan);
 
 /* ---- sources ---- */
 
@@ -467,6 +495,7 @@ struct sim_system {
     double dead_time_energy; /* keV */
     uint32_t fan[XSP3_MAX_CARDS][SIM_FAN_WORDS];
     uint32_t time_a[XSP3_MAX_CARDS], time_fixed[XSP3_MAX_CARDS];
+    sim_follower follower[XSP3_MAX_CARDS]; /* [0] is not used */
     int sync_mode; /* -1: not said */
     sim_itfg itfg;
     int64_t time, leap; /* last brought up to; CLOCK=demand: how far ahead of the real clock */

@@ -36,6 +36,7 @@ void sim_slots_free(sim_slots *slots)
 {
     free(slots->acked);
     free(slots->cleared);
+    free(slots->left);
     *slots = (sim_slots){0};
 }
 
@@ -64,18 +65,70 @@ void sim_slots_rewind(sim_slots *slots, int64_t first)
     }
 }
 
-int64_t sim_slots_frame(const sim_slots *slots, int64_t slot, int64_t begun)
+static int64_t *uses_left(const sim_slots *slots, int chan, int64_t slot)
+{
+    return &slots->left[(size_t)chan * (size_t)slots->ring + (size_t)slot];
+}
+
+/* Without memory for it, what was left is forgotten. */
+void sim_slots_restart(sim_slots *slots, int64_t first, int64_t begun)
+{
+    size_t ring = (size_t)slots->ring;
+    int64_t *left = slots->acked == NULL ? NULL : calloc(((size_t)slots->n_channels + 1) * ring, sizeof *left);
+    for (int64_t slot = 0; left != NULL && slot < slots->ring; slot++) {
+        for (int chan = 0; chan < slots->n_channels; chan++)
+            left[(size_t)chan * ring + (size_t)slot] = sim_slots_uses(slots, chan, slot, begun);
+        left[(size_t)slots->n_channels * ring + (size_t)slot] = sim_slots_frame(slots, slot, begun);
+    }
+    sim_slots_channel channel[XSP3_MAX_CHANS];
+    memcpy(channel, slots->channel, sizeof channel);
+    sim_slots_rewind(slots, first);
+    for (int chan = 0; chan < slots->n_channels; chan++) {
+        slots->channel[chan].n_overrun = channel[chan].n_overrun;
+        slots->channel[chan].first_overrun = channel[chan].first_overrun;
+    }
+    free(slots->left);
+    slots->left = left;
+    slots->first = first;
+}
+
+/* Frame of this run, or since the numbers started again. */
+static int64_t new_frame(const sim_slots *slots, int64_t slot, int64_t begun)
 {
     if (slots->ring == 0 || begun <= slot)
         return -1;
     return slot + (fills(slots->ring, slot, begun) - 1) * slots->ring;
 }
 
+int64_t sim_slots_frame(const sim_slots *slots, int64_t slot, int64_t begun)
+{
+    int64_t frame = new_frame(slots, slot, begun);
+    return slots->left != NULL && frame < slots->first ? *uses_left(slots, slots->n_channels, slot) : frame;
+}
+
 int64_t sim_slots_uses(const sim_slots *slots, int chan, int64_t slot, int64_t begun)
 {
     if (slots->acked == NULL)
         return 0;
-    return fills(slots->ring, slot, begun) - *acked_fills(slots, chan, slot);
+    int64_t left = slots->left == NULL ? 0 : *uses_left(slots, chan, slot);
+    return fills(slots->ring, slot, begun) - *acked_fills(slots, chan, slot) + left;
+}
+
+/* Does a frame begin in a place that holds one from before the restart, which nobody acknowledged? */
+static bool is_over_left(const sim_slots *slots, int chan, int64_t frame)
+{
+    bool is_first_fill = slots->left != NULL && frame >= slots->first && frame < slots->first + slots->ring;
+    return is_first_fill && *uses_left(slots, chan, frame % slots->ring) > 0;
+}
+
+int64_t sim_slots_room(const sim_slots *slots, int64_t begun)
+{
+    int64_t room = sim_slots_oldest(slots) + slots->ring;
+    for (int64_t frame = begun; slots->left != NULL && frame < room; frame++)
+        for (int chan = 0; chan < slots->n_channels; chan++)
+            if (is_over_left(slots, chan, frame))
+                return frame;
+    return room;
 }
 
 static bool is_acked(const sim_slots *slots, int chan, int64_t frame)
@@ -118,12 +171,22 @@ static void overwrite(sim_slots *slots, int chan, int64_t end)
     settle(slots, chan);
 }
 
+static void overwrite_left(sim_slots *slots, int chan, int64_t from, int64_t to)
+{
+    for (int64_t frame = from; frame < to && frame < slots->first + slots->ring; frame++)
+        if (is_over_left(slots, chan, frame))
+            lose(&slots->channel[chan], *uses_left(slots, slots->n_channels, frame % slots->ring), 1);
+}
+
 void sim_slots_advance(sim_slots *slots, int64_t from, int64_t to)
 {
     if (slots->acked == NULL || to <= from)
         return;
-    for (int chan = 0; chan < slots->n_channels; chan++)
+    for (int chan = 0; chan < slots->n_channels; chan++) {
+        if (slots->left != NULL)
+            overwrite_left(slots, chan, from, to);
         overwrite(slots, chan, to - slots->ring);
+    }
 }
 
 void sim_slots_ack(sim_slots *slots, int chan, int64_t slot, int64_t n_slots, int64_t begun)
@@ -133,7 +196,9 @@ void sim_slots_ack(sim_slots *slots, int chan, int64_t slot, int64_t n_slots, in
         return;
     for (int64_t i = 0; i < n_slots && i < slots->ring; i++) {
         int64_t place = (slot + i) % slots->ring;
-        int64_t frame = sim_slots_frame(slots, place, begun);
+        int64_t frame = new_frame(slots, place, begun);
+        if (slots->left != NULL)
+            *uses_left(slots, chan, place) = 0;
         if (frame >= channel->oldest && !is_acked(slots, chan, frame))
             channel->n_ahead++;
         *acked_fills(slots, chan, place) = fills(slots->ring, place, begun);

@@ -193,10 +193,10 @@ static int64_t at_most(int64_t value, int64_t limit)
 static counts draw_counts(const sim_system *sys, sim_random *random, int64_t frame, int chan)
 {
     const channel_table *table = table_of(sys, chan);
-    int64_t ticks = sim_frame_ticks(sys, frame);
+    int64_t ticks = (int64_t)sim_frame_ticks(sys, frame) - sim_fault_ticks(chan, frame); /* those that arrive */
     double period = sim_clock_period(sys), rate = table->rate, seconds = (double)ticks * period;
     int64_t dead_ticks = sys->settings.trigger_b[chan].event_time + 1;
-    if (ticks == 0)
+    if (ticks <= 0)
         return (counts){0};
     int64_t resets = sim_random_poisson(random, seconds * (RESETS_PER_SECOND + rate / EVENTS_PER_RESET));
     resets = at_most(resets, (ticks - 1) / RESET_TICKS);

@@ -31,6 +31,7 @@ static int set_timing(sim_system *sys, const Xsp3Timing *setup)
         return sim_fail(sys, XSP3_ERROR, "override_debounce_other=%d out of range 0..255",
                         setup->override_debounce_other);
     sim_run_stop(sys); /* RUN is not among what is written */
+    sim_followers_set(sys, -1, false);
     sys->time_a[0] = master_time_a(setup);
     for (int card = 1; card < sys->arguments.n_cards; card++)
         sys->time_a[card] = slave_time_a(sys, setup);

@@ -33,6 +33,7 @@ static int set_time_a(sim_system *sys, int card, uint32_t value)
     write_cards(sys->time_a, sys->arguments.n_cards, card, value);
     if (card <= 0)
         obey_live_bits(sys, value);
+    sim_followers_set(sys, card, (value & XSP3_TIME_A_RUN) != 0);
     sim_run_update(sys); /* the debounce may be another one now */
     return XSP3_OK;
 }
@@ -59,11 +60,12 @@ XSP3_API int xsp3_set_glob_timeFixed(int path, int card, uint32_t time)
     return rc;
 }
 
-/* ---- reading registers; the cards follow the first one, and so do their RUN and COUNT_ENB ---- */
+/* ---- reading registers; COUNT_ENB is that of the first card ---- */
 
 static uint32_t time_a(const sim_system *sys, int card)
 {
-    uint32_t live = (sys->run.is_running ? XSP3_TIME_A_RUN : 0) |
+    bool is_running = card == 0 ? sys->run.is_running : sys->follower[card].is_running;
+    uint32_t live = (is_running ? XSP3_TIME_A_RUN : 0) |
                     (sys->run.count_enabled ? (uint32_t)XSP3_TIME_A_COUNT_ENB : 0);
     return (sys->time_a[card] & ~LIVE_BITS) | live;
 }
@@ -121,11 +123,8 @@ XSP3_API int xsp3_get_glob_time_statA(int path, int card, uint32_t *time)
 
 typedef enum { START, ARM, CONTINUE, PAUSE, STOP } command;
 
-static int control(sim_system *sys, int card, command what)
+static int control_first(sim_system *sys, command what)
 {
-    int rc = sim_check_card_or_all(sys, card);
-    if (rc < 0 || card > 0)
-        return rc;
     switch (what) {
     case START:
     case ARM:
@@ -141,6 +140,19 @@ static int control(sim_system *sys, int card, command what)
         break;
     }
     return XSP3_OK;
+}
+
+/* The others run before the first one begins, and until it has stopped. */
+static int control(sim_system *sys, int card, command what)
+{
+    int rc = sim_check_card_or_all(sys, card);
+    if (rc == XSP3_OK && (what == START || what == ARM))
+        sim_followers_set(sys, card, true);
+    if (rc == XSP3_OK && card <= 0)
+        rc = control_first(sys, what);
+    if (rc == XSP3_OK && what == STOP)
+        sim_followers_set(sys, card, false);
+    return rc;
 }
 
 static int control_path(int path, const char *call, int card, command what)

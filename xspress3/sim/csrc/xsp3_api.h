@@ -23,7 +23,7 @@
 #define XSP3_OUT_OF_MEMORY (-8)
 #define XSP3_FILE_WRITE_FAILED (-12)
 
-#define XSP3_MAX_CARDS 8
+#define XSP3_MAX_CARDS 16
 #define XSP3_MAX_CARD_INDEX 62
 #define XSP3_MAX_PATH 34
 #define XSP3_MAX_CHANS 16
@@ -274,7 +274,7 @@ XSP3_API int xsp3_histogram_stop_list_mode(int path, int chan);
  *
  *   key          allowed                        default
  *   CHANNELS     1..16                          4, or what the playback file has
- *   CARDS        1..8                           1
+ *   CARDS        1..16                          1
  *   GENERATION   3, mini, 4                     3
  *   SEED         0..2^64-1                      1
  *   SOURCE       physics, pattern, playback     physics
