@@ -247,6 +247,7 @@ class ShmSubscriber:
         with record:
             message = decode([bytes(part) for part in record.parts])
         if isinstance(message, SessionStart):
+            message = replace(message, contract=str(self.contract))
             self._start, self._layout = message, _layout(message)
         return message
 
