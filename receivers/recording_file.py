@@ -149,9 +149,10 @@ class _Left:
         first = self.take(1)[0]
         code = first & 31
         if first >> 5 != kind or (code >= 24 and code not in _LENGTHS):
+            wanted = "an array" if kind == _ARRAY else "bytes"
             raise ProtocolError(
-                f"{self._path}: byte {first:#04x} at {at}, expected {'an array' if kind == _ARRAY else 'bytes'} "
-                "of stated length: this is not a recording of messages"
+                f"{self._path}: byte {first:#04x} at {at}, expected {wanted} of stated length: "
+                "this is not a recording of messages"
             )
         length = code if code < 24 else int.from_bytes(self.take(_LENGTHS[code]), "big")
         if length > limit:

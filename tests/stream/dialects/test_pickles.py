@@ -33,6 +33,10 @@ def loads(code: bytes) -> list[np.ndarray]:
 
 
 def same(one: list, other: list) -> bool:
+    """Whether these are the same arrays, NaN by NaN; numpy turns bytes to the machine's order as it likes."""
+    one, other = (
+        [array.astype(array.dtype.newbyteorder("=")) for array in arrays] for arrays in (one, other)
+    )
     return len(one) == len(other) and all(
         a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
         for a, b in zip(one, other, strict=True)
@@ -213,7 +217,8 @@ def allows_pickles(tree: ast.AST) -> bool:
     """Whether numpy is told to unpickle somewhere."""
     given = [keyword for node in ast.walk(tree) if isinstance(node, ast.Call) for keyword in node.keywords]
     return any(
-        keyword.arg == "allow_pickle" and not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
+        keyword.arg == "allow_pickle"
+        and not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
         for keyword in given
     )
 

@@ -156,19 +156,23 @@ def test_what_is_no_message_is_refused(parts):
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=4), children, max_size=2),
+    lambda children: (
+        st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=4), children, max_size=2)
+    ),
     max_leaves=8,
 )
 FIELDS = st.sampled_from(
     [IMAGE, {"htype": "header", "filename": "a", "limits": [[[0, 1]], [[2, 3]]]}, {"htype": "series_end"}]
 ).flatmap(
-    lambda fields: st.dictionaries(st.sampled_from([*fields, "extra_tags", "exptime"]), VALUES, max_size=2).map(
-        lambda changes: as_json({**fields, **changes})
-    )
+    lambda fields: st.dictionaries(
+        st.sampled_from([*fields, "extra_tags", "exptime"]), VALUES, max_size=2
+    ).map(lambda changes: as_json({**fields, **changes}))
 )
 PART = st.one_of(FIELDS, st.sampled_from([DATA, SCALERS, as_json(IMAGE)]), st.binary(max_size=40))
 MESSAGE = st.one_of(
-    st.lists(PART, max_size=4), PART.map(lambda part: [part]), st.tuples(FIELDS, st.just(DATA), PART).map(list)
+    st.lists(PART, max_size=4),
+    PART.map(lambda part: [part]),
+    st.tuples(FIELDS, st.just(DATA), PART).map(list),
 )
 
 

@@ -166,7 +166,7 @@ def _check_shapes(histogram: npt.NDArray[Any], scalers: npt.NDArray[Any], consta
 def _exposure_times(
     acquisition: Mapping[str, Any], total_ticks: npt.NDArray[np.uint32], clock_period: float
 ) -> list[float | None]:
-    """Counting time of each frame in s: what was set, or with gates what was measured; `None` if not known."""
+    """Counting time of each frame in s: what was set, with gates what was measured, `None` if not known."""
     if _is_gated(acquisition.get("trigger_mode")):
         return [float(ticks * clock_period) for ticks in total_ticks.max(axis=1)]
     said = acquisition.get("counting_time", acquisition.get("exposure_time"))

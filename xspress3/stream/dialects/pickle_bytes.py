@@ -43,7 +43,8 @@ def pickle_arrays(arrays: Sequence[npt.NDArray[Any]]) -> bytes:
     ConfigurationError
         For any other array, naming its place.
     """
-    return pickle_rows([np.asarray(array)[None] for array in arrays])[0].tobytes()
+    row: npt.NDArray[np.uint8] = pickle_rows([np.asarray(array)[None] for array in arrays])[0]
+    return row.tobytes()
 
 
 def pickle_rows(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:

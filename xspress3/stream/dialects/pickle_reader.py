@@ -305,9 +305,10 @@ def _values(state: object) -> npt.NDArray[Any]:
     if len(data) != math.prod(shape) * dtype.itemsize:
         raise ProtocolError(f"pickle: {len(data)} bytes for an array {shape} {dtype}")
     try:
-        return np.frombuffer(data, dtype).reshape(shape)
+        array: npt.NDArray[Any] = np.frombuffer(data, dtype).reshape(shape)
     except ValueError:  # no values, but axes whose product is beyond what numpy counts
         raise ProtocolError(f"pickle: an array of shape {shape}") from None
+    return array
 
 
 def _is_shape(shape: object) -> bool:

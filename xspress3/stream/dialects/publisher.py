@@ -13,7 +13,7 @@ import zmq
 from xspress3.errors import ConfigurationError, StateError
 from xspress3.stream.dialects.old_form import OldForm, Parts
 from xspress3.stream.messages import SessionEnd, SessionStart
-from xspress3.stream.publisher import bind, keep_alive
+from xspress3.stream.sockets import bind, keep_alive
 
 __all__ = ["SLOW_READER", "DialectPublisher"]
 
@@ -273,6 +273,6 @@ class DialectPublisher:
             else:
                 return
 
-    def close(self) -> None:
-        """Close the socket; a second call does nothing."""
-        self._socket.close()
+    def close(self, linger: float | None = None) -> None:
+        """Close the socket, with another `linger` where one is given; a second call does nothing."""
+        self._socket.close(None if linger is None else int(linger * 1000))

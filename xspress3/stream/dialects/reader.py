@@ -25,7 +25,9 @@ __all__ = ["DialectReader", "Frame", "Said", "SeriesEnd", "SeriesHeader"]
 MAX_FRAME = 1 << 62
 MAX_TEXT = 4096
 _TYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float32", "float64")
-_CODES = tuple(f"{order}{kind}" for order in "<>" for kind in ("u2", "u4", "u8", "i2", "i4", "i8", "f4", "f8"))
+_CODES = tuple(
+    f"{order}{kind}" for order in "<>" for kind in ("u2", "u4", "u8", "i2", "i4", "i8", "f4", "f8")
+)
 
 Buffer = Union[bytes, bytearray, memoryview]
 
@@ -163,7 +165,9 @@ class DialectReader:
             raise ProtocolError(f"scalers: {len(arrays)} arrays, names are known for {len(self._names)}")
         for name, array in zip(self._names, arrays, strict=False):
             if array.ndim not in (1, 2) or array.shape[-1] != len(histogram):
-                raise ProtocolError(f"{name[:64]}: shape {array.shape} in a frame of {len(histogram)} channels")
+                raise ProtocolError(
+                    f"{name[:64]}: shape {array.shape} in a frame of {len(histogram)} channels"
+                )
         scalers = dict(zip(self._names, arrays, strict=False))
         return Frame(image["frame"], image.get("exptime"), histogram, scalers, image)
 
@@ -231,7 +235,9 @@ def _are_lists(said: object, length: int) -> bool:
 
 def _is_pair(said: object) -> bool:
     """Whether `said` is two bins."""
-    return isinstance(said, list) and len(said) == 2 and all(type(n) is int and 0 <= n < 1 << 31 for n in said)
+    return (
+        isinstance(said, list) and len(said) == 2 and all(type(n) is int and 0 <= n < 1 << 31 for n in said)
+    )
 
 
 def _shown(value: object) -> str:
