@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import h5py
@@ -244,19 +246,16 @@ def test_a_loop_gives_each_session_a_new_number_until_it_is_stopped(play):
 
 def test_frames_go_at_the_rate_asked_for(play):
     running = play(golden.NATIVE, "multipart", rate=20)
+    began = time.monotonic()  # the replay waits for its reader
 
-    import time
-
-    times = []
     with zmq.Context() as context, context.socket(zmq.SUB) as socket:
         socket.setsockopt(zmq.SUBSCRIBE, b"")
         socket.setsockopt(zmq.RCVTIMEO, 5000)
         socket.connect(running.endpoint)
         for _ in range(5):
             socket.recv_multipart()
-            times.append(time.monotonic())
 
-    assert times[3] - times[0] >= 0.09  # the third frame is due 0.1 s after the first
+    assert time.monotonic() - began >= 0.1  # when the third frame is due
     running.done()
 
 
@@ -350,8 +349,6 @@ def test_a_recording_without_an_end_gets_one_that_says_so(tmp_path):
 
 
 def test_a_recording_that_joined_late_says_what_it_lacks(tmp_path):
-    from dataclasses import replace
-
     start, _, second, *rest = golden.native_messages()
     late = replace(start, is_repeat=True, next_frame=1)
     again = replace(start, is_repeat=True, next_frame=2)
