@@ -13,55 +13,28 @@ by who sends them. What a recording does not hold is announced as lost.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
-from receivers.geometry import HISTOGRAM, SCALERS
+from receivers.old_series import old_sessions, raw_scalers, start_of
+from receivers.recorded_blocks import NOT_RECORDED, BlockMaker, SessionMessage, unnumbered
 from receivers.recording_file import looks_like_recording, read_messages
 from xspress3.errors import ConfigurationError, ProtocolError
-from xspress3.model import N_SCALERS, SCALER_NAMES
-from xspress3.stream import (
-    ArrayInfo,
-    Block,
-    EncodedArray,
-    EndReason,
-    Envelope,
-    Loss,
-    Message,
-    SessionEnd,
-    SessionStart,
-    decode,
-)
-from xspress3.stream.compression import compress_bslz4
-from xspress3.stream.dialects import DialectReader, Frame, SeriesEnd, SeriesHeader
+from xspress3.model import SCALER_NAMES
+from xspress3.stream import Block, EndReason, Loss, Message, SessionEnd, SessionStart, decode
+from xspress3.stream.dialects import DialectReader, Frame, SeriesHeader
 
-__all__ = [
-    "NOT_RECORDED",
-    "NO_COUNT",
-    "BlockMaker",
-    "SessionMessage",
-    "make_block",
-    "open_recording",
-    "unnumbered",
-]
+__all__ = ["open_recording"]
 
-NO_COUNT = (1 << 32) - 1
-"""Stands for scalers that old dialects do not carry, as in our files for what did not come."""
-NOT_RECORDED = "not in the recording"
 BROKE_OFF = "the recording ends within the session"
-CLOCK_PERIOD = 12.5e-9
-"""Of recordings that do not tell: 80 MHz, the clock of every Xspress3 so far."""
-FRAMES_PER_BLOCK = 16
 
 Array = npt.NDArray[Any]
-SessionMessage = Union[SessionStart, Block, Loss, SessionEnd]
 Messages = Iterator[SessionMessage]
 
 
@@ -99,20 +72,6 @@ def _open_hdf5(path: Path) -> Callable[[], Messages]:
     return lambda: recorded.session(path)
 
 
-def make_block(first_frame: int, histogram: Array, scalers: Array, time_ns: int) -> Block:
-    """A block of consecutive frames, not of any session yet; the spectra compressed."""
-    arrays = (
-        EncodedArray(HISTOGRAM, histogram.dtype, histogram.shape, "bslz4", compress_bslz4(histogram)),
-        EncodedArray(SCALERS, scalers.dtype, scalers.shape, "none", scalers.tobytes()),
-    )
-    return Block(unnumbered(time_ns), first_frame, len(histogram), arrays)
-
-
-def unnumbered(time_ns: int = 0) -> Envelope:
-    """An envelope of which only the time is known."""
-    return Envelope("", 0, 0, time_ns)
-
-
 # Raw messages
 
 
@@ -121,7 +80,7 @@ def _raw_sessions(path: Path) -> Messages:
     first = next(messages, [])
     if first and _is_native(first[0]):
         return _whole(_native(first, messages))
-    return _whole(_old(first, messages))
+    return _whole(old_sessions(first, messages))
 
 
 def _until_broken(path: Path) -> Iterator[list[bytes]]:
@@ -176,196 +135,6 @@ def _whole(messages: Iterator[Message]) -> Messages:
 
 def _broken_end(n_frames: int, n_lost: int) -> SessionEnd:
     return SessionEnd(unnumbered(), EndReason.FAILED, n_frames, n_frames, n_lost, BROKE_OFF)
-
-
-# Old dialects
-
-
-def _old(first: list[bytes], messages: Iterator[list[bytes]]) -> Messages:
-    reader = DialectReader()
-    header: SeriesHeader | None = None
-    maker: BlockMaker | None = None
-    for parts in _chain(first, messages):
-        said = reader.feed(parts)
-        if isinstance(said, SeriesHeader):
-            yield from _rest(maker, None)
-            header, maker = said, None
-        elif isinstance(said, Frame):
-            if maker is None:
-                header = header or SeriesHeader("", False, (), None, {})
-                maker = BlockMaker()
-                yield start_of(header, said)
-            time_ns = said.fields.get("time_ns")
-            yield from maker.add(said.frame, said.histogram, raw_scalers(said), _natural(time_ns))
-        elif isinstance(said, SeriesEnd):
-            yield from _rest(maker, said)
-            header, maker = None, None
-    yield from maker.flush() if maker is not None else ()
-
-
-def _chain(first: list[bytes], messages: Iterator[list[bytes]]) -> Iterator[list[bytes]]:
-    if first:
-        yield first
-    yield from messages
-
-
-def _rest(maker: BlockMaker | None, end: SeriesEnd | None) -> Messages:
-    """What remains of a series; nothing of one without frames, of which nothing is known but its file."""
-    if maker is None:
-        return
-    yield from maker.flush()
-    if end is not None:
-        yield from maker.lose_until(_frames_told(end))
-        yield _end(maker, end)
-
-
-def _end(maker: BlockMaker, end: SeriesEnd) -> SessionEnd:
-    said = end.fields.get("reason")
-    reason = EndReason(said) if said in [one.value for one in EndReason] else EndReason.COMPLETE
-    text = str(end.fields.get("text", ""))[:1000]
-    return SessionEnd(unnumbered(), reason, maker.n_frames, maker.n_frames, maker.n_lost, text)
-
-
-def _frames_told(end: SeriesEnd) -> int:
-    """Frames of the series as its end tells, with those lost behind the last; 0 where it does not."""
-    acquired, lost = end.fields.get("acquired"), end.fields.get("lost")
-    return _natural(acquired) + _natural(lost)
-
-
-def _natural(said: object) -> int:
-    """`said` where it is a sane whole number, else 0."""
-    return said if type(said) is int and 0 <= said < 1 << 62 else 0
-
-
-def start_of(header: SeriesHeader, first: Frame) -> SessionStart:
-    """The start of a series, out of its header and first frame; what neither tells is left out."""
-    fields = header.fields
-    n_frames = fields.get("n_frames")
-    metadata = _object(fields, "metadata")
-    return SessionStart(
-        envelope=replace(unnumbered(), stream_id=str(fields.get("stream_id", "replay"))[:256]),
-        n_frames=n_frames if type(n_frames) is int and n_frames >= 0 else None,
-        frames_per_block=FRAMES_PER_BLOCK,
-        arrays=(
-            ArrayInfo(HISTOGRAM, "<u4", first.histogram.shape, "counts", "bslz4"),
-            ArrayInfo(SCALERS, "<u4", (len(first.histogram), N_SCALERS)),
-        ),
-        acquisition=_object(fields, "acquisition") or _acquisition(first),
-        detector=_detector(header, first),
-        metadata={"filename": header.filename, "overwritable": header.overwritable, **metadata},
-        start_time_ns=_natural(fields.get("start_time_ns")),
-    )
-
-
-def _object(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = fields.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _acquisition(first: Frame) -> dict[str, Any]:
-    return {} if first.exposure_time is None else {"counting_time": first.exposure_time}
-
-
-def _detector(header: SeriesHeader, first: Frame) -> dict[str, Any]:
-    n_channels = len(first.histogram)
-    widths = first.scalers.get("event_width")
-    detector: dict[str, Any] = {
-        "n_channels": n_channels,
-        "n_bins": first.histogram.shape[1],
-        "clock_period": _clock_period(header, first),
-        "event_widths": [0] * n_channels if widths is None else [max(int(n), 0) for n in widths],
-        "scalers": {"names": list(SCALER_NAMES)},
-    }
-    if header.limits is not None and header.limits.shape[1] == n_channels:
-        detector["windows"] = header.limits.transpose(1, 0, 2).tolist()
-    return detector
-
-
-def _clock_period(header: SeriesHeader, first: Frame) -> float:
-    """What the header says, else the exposure time over its ticks, else that of 80 MHz."""
-    said = header.fields.get("clock_period")
-    ticks = first.scalers.get("total_ticks")
-    if isinstance(said, float) and 0 < said < 1:
-        return said
-    if ticks is None or not ticks.max() or not first.exposure_time:
-        return CLOCK_PERIOD
-    period = first.exposure_time / float(ticks.max())
-    return period if 0 < period < 1 and math.isfinite(period) else CLOCK_PERIOD
-
-
-def raw_scalers(frame: Frame) -> npt.NDArray[np.uint32]:
-    """The nine scalers of a frame, shape (channel, 9); `NO_COUNT` in those that it does not carry."""
-    raw = np.full((len(frame.histogram), N_SCALERS), NO_COUNT, dtype="<u4")
-    for place, name in enumerate(SCALER_NAMES):
-        values = frame.scalers.get(name)
-        if name.startswith("in_window") and "window_counts" in frame.scalers:
-            values = frame.scalers["window_counts"][int(name[-1])]
-        if values is not None:
-            raw[:, place] = _as_counts(values, name)
-    return raw
-
-
-def _as_counts(values: Array, name: str) -> npt.NDArray[np.uint32]:
-    """`values` as uint32, which they must fit without a change."""
-    counts = values.astype("<u4")
-    if values.dtype.kind not in "biuf" or not np.array_equal(counts, values):
-        raise ProtocolError(f"{name}: {values.dtype} with values that are no counts of 32 bits")
-    return counts
-
-
-class BlockMaker:
-    """Puts single frames into blocks, with the holes between them announced::
-
-        maker = BlockMaker()
-        messages = [*maker.add(frame, histogram, scalers, time_ns), *maker.flush()]
-
-    Frames whose number is not above that of the one before, as in one known recording that holds a
-    series twice, are counted on from there.
-    """
-
-    def __init__(self) -> None:
-        self.n_frames = 0
-        self.n_lost = 0
-        self._next = 0
-        self._shift = 0
-        self._first = 0
-        self._time_ns = 0
-        self._waiting: list[tuple[Array, Array]] = []
-
-    def add(self, frame: int, histogram: Array, scalers: Array, time_ns: int) -> Iterator[Block | Loss]:
-        """Take a frame, spectra (channel, bin) and scalers (channel, 9); gives what is whole by it."""
-        if frame + self._shift < self._next:
-            self._shift = self._next - frame
-        number = frame + self._shift
-        if number > self._next or self._begins_anew(number, histogram, time_ns):
-            yield from self.flush()
-        yield from self.lose_until(number)
-        if not self._waiting:
-            self._first, self._time_ns = number, time_ns
-        self._waiting.append((_as_counts(histogram, "histogram"), scalers))
-        self._next = number + 1
-
-    def _begins_anew(self, number: int, histogram: Array, time_ns: int) -> bool:
-        """Whether a frame of that number cannot be in the same block as those that wait."""
-        is_full = number % FRAMES_PER_BLOCK == 0
-        is_other = bool(self._waiting) and self._waiting[0][0].shape != histogram.shape
-        return is_full or is_other or time_ns != self._time_ns
-
-    def lose_until(self, number: int) -> Iterator[Loss]:
-        """The frames up to `number` as lost, which do not come any more."""
-        n_frames = number - self._next
-        if n_frames > 0:
-            self.n_lost += n_frames
-            yield Loss(unnumbered(), self._next, n_frames, NOT_RECORDED)
-            self._next = number
-
-    def flush(self) -> Iterator[Block]:
-        """The frames that wait, as a block."""
-        waiting, self._waiting = self._waiting, []
-        if waiting:
-            histogram, scalers = (np.stack(arrays) for arrays in zip(*waiting, strict=True))
-            self.n_frames += len(waiting)
-            yield make_block(self._first, histogram, scalers, self._time_ns)
 
 
 # Arrays

@@ -13,7 +13,8 @@ from typing import Protocol
 import zmq
 
 from receivers.geometry import HISTOGRAM, SCALERS
-from receivers.recorded import SessionMessage, open_recording, unnumbered
+from receivers.recorded import open_recording
+from receivers.recorded_blocks import SessionMessage, unnumbered
 from xspress3.errors import ConfigurationError, StreamError
 from xspress3.stream import (
     Block,

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from receivers.geometry import HISTOGRAM, SCALERS
 from receivers.hdf5 import layout
 from receivers.hdf5.summary import open_file
-from receivers.recorded import NOT_RECORDED, SessionMessage, make_block, unnumbered
+from receivers.recorded_blocks import NOT_RECORDED, SessionMessage, make_block, unnumbered
 from xspress3.errors import ConfigurationError
 from xspress3.model import N_SCALERS, SCALER_NAMES
 from xspress3.stream import ArrayInfo, Block, EndReason, Envelope, Loss, SessionEnd, SessionStart

@@ -20,8 +20,10 @@ from receivers.capture import capture
 from receivers.hdf5.columns import COLUMNS
 from receivers.hdf5.layout import COUNTS, DETECTOR
 from receivers.hdf5.writer import Hdf5Sink
+from receivers.old_series import NO_COUNT
 from receivers.receiver import Receiver
-from receivers.recorded import NO_COUNT, NOT_RECORDED, BlockMaker, open_recording
+from receivers.recorded import open_recording
+from receivers.recorded_blocks import NOT_RECORDED, BlockMaker
 from receivers.recording_file import RecordingWriter, read_messages
 from receivers.replay import Replay
 from tests import golden
