@@ -1,4 +1,4 @@
-"""The command `xspress3-receiver`: print a stream, write it to files, show a file.
+"""The command `xspress3-receiver`: print a stream, write it to files, show a file, capture and replay.
 
 Exit codes: 0 when every session was complete, 7 when frames were lost or a session broke off,
 6 when the sender failed, 130 and 143 after Ctrl-C and SIGTERM, else the `exit_code` of the error.
@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from receivers.capture import capture
 from receivers.print_sink import PrintSink
 from receivers.progress import ProgressSink
 from receivers.receiver import Receiver
+from receivers.replay import DIALECTS, Replay
 from receivers.report import Outcome, SessionReport
 from receivers.sink import Sink
 from receivers.text import printable
 from xspress3.errors import AcquisitionError, ConfigurationError, SequenceGapError, Xspress3Error
 from xspress3.stream import Subscriber
-from xspress3.terminal import run_program
+from xspress3.terminal import run_program, say
 
 if TYPE_CHECKING:
     from receivers.hdf5.writer import Hdf5Sink
@@ -52,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_print(commands)
     _add_write(commands)
+    _add_capture(commands)
+    _add_replay(commands)
     show = commands.add_parser("show", help="say what is in a file")
     show.add_argument("files", type=Path, nargs="+", metavar="FILE")
     show.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -90,6 +94,44 @@ def _add_stream_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sessions", type=_positive, metavar="N", help="end after so many sessions")
 
 
+def _add_capture(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("capture", help="write the raw messages of a stream to a file")
+    parser.add_argument("file", type=Path, metavar="FILE", help="must not exist")
+    _add_stream_options(parser)
+    _add_dialect(parser)
+    parser.set_defaults(command=_capture)
+
+
+def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser("replay", help="send a recording as a live stream")
+    parser.add_argument(
+        "file", type=Path, metavar="FILE", help="HDF5 file of ours, .npz, or what capture wrote"
+    )
+    _add_dialect(parser)
+    parser.add_argument(
+        "--interface", default=DEFAULT_HOST, help="address to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--port", type=_any_port, default=DEFAULT_PORT, help="0 for any (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rate", type=_rate, metavar="FRAMES/S", help="(default: as fast as readers take them)"
+    )
+    parser.add_argument("--loop", action="store_true", help="again and again, until Ctrl-C")
+    parser.add_argument(
+        "--wait-readers",
+        type=_count,
+        metavar="N",
+        default=1,
+        help="before each session (default: %(default)s)",
+    )
+    parser.set_defaults(command=_replay)
+
+
+def _add_dialect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dialect", choices=DIALECTS, default=DIALECTS[0], help="(default: %(default)s)")
+
+
 def _port(text: str) -> int:
     value = int(text)
     if not 1 <= value <= 65535:
@@ -102,6 +144,38 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value}, allowed is 1 and more")
     return value
+
+
+def _any_port(text: str) -> int:
+    return 0 if text == "0" else _port(text)
+
+
+def _count(text: str) -> int:
+    return 0 if text == "0" else _positive(text)
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{value}, allowed is more than 0 frames a second")
+    return value
+
+
+def _capture(arguments: argparse.Namespace) -> int:
+    endpoint = f"tcp://{arguments.host}:{arguments.port}"
+    with _stop_on_signals() as (stop, signals):
+        done = capture(arguments.file, endpoint, arguments.dialect, sessions=arguments.sessions, stop=stop)
+    print(printable(done.describe(), 4096))
+    return 128 + signals[0] if signals else 0
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    endpoint = f"tcp://{arguments.interface}:{arguments.port}"
+    with _stop_on_signals() as (stop, signals), Replay(arguments.file, endpoint, arguments.dialect) as replay:
+        say(f"replaying {printable(str(arguments.file), 4096)} at {replay.endpoint}")
+        done = replay.run(rate=arguments.rate, loop=arguments.loop, readers=arguments.wait_readers, stop=stop)
+    print(done.describe())
+    return 128 + signals[0] if signals else 0
 
 
 def _print(arguments: argparse.Namespace) -> int:

@@ -89,7 +89,7 @@ def open_file(path: Path) -> h5py.File:
         pass
     try:
         return h5py.File(path, "r", swmr=True)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from None
 
 
