@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xspress3.errors import ConfigurationError
@@ -19,6 +19,7 @@ __all__ = ["DATA_PORT", "LOOPBACK", "MONITOR_PORT", "DetectorConfig", "StreamerC
 LOOPBACK = "127.0.0.1"
 DATA_PORT = 9999
 MONITOR_PORT = 9998
+_OLD_DIALECTS = ("multipart", "legacy")
 _RANGES = {
     "data_port": (0, 65535),
     "monitor_port": (0, 65535),
@@ -120,6 +121,9 @@ class StreamerConfig:
     slow_reader
         What becomes of a lossless reader that holds up the stream: `"wait"` for it as long as it takes,
         or `"drop"`: after `slow_reader_timeout` s it is not waited for any more, and told what it misses.
+    old_dialects
+        Ports on which sessions are sent a second time, for readers of the dialects `"multipart"` and
+        `"legacy"`; 0 takes any port.
     stall_timeout
         Seconds, beside the time of two frames, after which an internally timed session that gives no
         frame has failed.
@@ -140,6 +144,7 @@ class StreamerConfig:
     required_readers: tuple[str, ...] = ()
     slow_reader: str = "wait"
     slow_reader_timeout: float = 5.0
+    old_dialects: Mapping[str, int] = field(default_factory=dict)
     stall_timeout: float = 10.0
     linger: float = 10.0
 
@@ -156,6 +161,11 @@ class StreamerConfig:
             value = getattr(self, name)
             if not 0 <= value <= 3600:
                 raise ConfigurationError(f"{name}: {value} s, allowed is 0 s to 3600 s")
+        for name, port in self.old_dialects.items():
+            if name not in _OLD_DIALECTS or not 0 <= port <= 65535:
+                raise ConfigurationError(
+                    f"old_dialects: {name!r} at port {port}, allowed are {_OLD_DIALECTS} at ports 0..65535"
+                )
         if not self.stream_id:
             raise ConfigurationError("stream_id: empty, allowed is a name such as 'xspress3'")
 

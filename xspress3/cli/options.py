@@ -96,6 +96,13 @@ def add_stream(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--stream-id", default="xspress3", help="name of the source (default: %(default)s)")
     group.add_argument(
+        "--old-dialect",
+        action="append",
+        default=[],
+        metavar="NAME=PORT",
+        help="send sessions a second time in the dialect multipart or legacy; repeatable",
+    )
+    group.add_argument(
         "--compression", choices=("bslz4", "none"), default="bslz4", help="(default: %(default)s)"
     )
 
@@ -108,4 +115,15 @@ def streamer_config(arguments: argparse.Namespace) -> StreamerConfig:
         data_port=arguments.port,
         monitor_port=arguments.monitor_port,
         compression=arguments.compression,
+        old_dialects=_ports(arguments.old_dialect),
     )
+
+
+def _ports(texts: list[str]) -> dict[str, int]:
+    ports = {}
+    for text in texts:
+        name, equals, port = text.partition("=")
+        if not equals or not port.isdecimal():
+            raise ConfigurationError(f"--old-dialect {text!r}, allowed is NAME=PORT, such as multipart=9997")
+        ports[name] = int(port)
+    return ports

@@ -72,7 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
         timing = detector.timing(acquisition)
         _check_trigger_period(arguments.trigger_period, timing)
         with Streamer(detector, streamer_config(arguments)) as streamer:
-            tell("listening", data=streamer.data_endpoint, monitor=streamer.monitor_endpoint)
+            endpoints = {"data": streamer.data_endpoint, "monitor": streamer.monitor_endpoint}
+            tell("listening", **endpoints, **streamer.old_endpoints)
             numbers = range(arguments.sessions) if arguments.sessions else itertools.count()
             for _ in numbers:
                 joined = arguments.wait_readers, arguments.join_timeout

@@ -30,6 +30,7 @@ from xspress3.stream import (
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.outgoing import Outgoing, Thin
 from xspress3.streamer.acquire import Item
+from xspress3.streamer.old_readers import OldReaders
 from xspress3.streamer.pack import Packer
 from xspress3.streamer.session import Begin, Finish, Frames, Lost, Session
 
@@ -78,6 +79,10 @@ class SendLoop:
         """Where it listens; waits for the binding and raises what that failed with."""
         return self._endpoint.result()
 
+    def old_endpoints(self) -> dict[str, str]:
+        """Where it speaks which old dialect, once `endpoint` has answered."""
+        return self._old.endpoints
+
     @property
     def n_readers(self) -> int:
         """Readers that have joined."""
@@ -112,6 +117,12 @@ class SendLoop:
         except Exception as error:
             self._endpoint.set_exception(error)
             return
+        try:
+            self._old = OldReaders(self._context, config)
+        except Exception as error:
+            publisher.close()
+            self._endpoint.set_exception(error)
+            return
         self._endpoint.set_result(publisher.endpoint)
         try:
             with Packer(self._items, config.packing_threads) as packer:
@@ -119,10 +130,12 @@ class SendLoop:
             self._wait_taken(publisher)
         finally:
             publisher.close()
+            self._old.close()
 
     def _serve(self, publisher: Publisher, packer: Packer, stop: threading.Event) -> None:
         while True:
             publisher.serve()
+            self._old.serve()
             self._look_at_readers(publisher)
             self._reclaim()
             packed = packer.next(_WAIT_IN_FLIGHT if self._in_flight else _WAIT)
@@ -133,7 +146,7 @@ class SendLoop:
 
     def _look_at_readers(self, publisher: Publisher) -> None:
         """Tell those who wait for readers, and the log when one left in the middle."""
-        readers = publisher.readers
+        readers = publisher.readers + self._old.readers
         if len(readers) < len(self.readers) and self._numbering.session_id is not None:
             logger.warning("a reader left in session %d", self._numbering.session_id)
         has_changed = [reader.name for reader in readers] != [reader.name for reader in self.readers]
@@ -147,7 +160,9 @@ class SendLoop:
         try:
             if isinstance(item, Begin):
                 self._numbering.begin(session.session_id)
-                self._send(session.start_message(self._numbering.envelope()), publisher, stop)
+                start = session.start_message(self._numbering.envelope())
+                self._send(start, publisher, stop)
+                self._old.begin(start, lambda: self._gives_up(stop))
             elif isinstance(item, Frames):
                 self._send_frames(session, item.slot, payload, publisher, stop)
             elif isinstance(item, Lost):
@@ -175,6 +190,7 @@ class SendLoop:
                 is_borrowed=payload is None,
                 thin=lambda step: self._thin(slot, step),
             )
+            self._old.send(slot, lambda: self._gives_up(stop))
         finally:
             if sent is not None and sent.is_borrowed:
                 self._in_flight.append((sent.tracker, session.ring, slot))
@@ -225,6 +241,7 @@ class SendLoop:
         envelope = self._numbering.envelope()
         end = SessionEnd(envelope, reason, counts.acquired, counts.streamed, counts.lost, text)
         self._last = session, self._send(end, publisher, stop, is_borrowed=True).tracker
+        self._old.end(end, lambda: self._gives_up(stop))
 
     def _wait_taken(self, publisher: Publisher) -> None:
         """Wait until readers have taken the last session, at most as long as they may linger."""

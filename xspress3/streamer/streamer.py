@@ -133,13 +133,17 @@ class Streamer:
             worker.start()
         try:
             self.data_endpoint = self._send.endpoint()
+            self.old_endpoints = self._send.old_endpoints()
             self.monitor_endpoint = self._monitor.endpoint()
         except BaseException:
             self._stop_workers()
             raise
         # After a reset readers shall find it where it was, also when any port would have done.
         self.config = replace(
-            config, data_port=_port(self.data_endpoint), monitor_port=_port(self.monitor_endpoint)
+            config,
+            data_port=_port(self.data_endpoint),
+            monitor_port=_port(self.monitor_endpoint),
+            old_dialects={name: _port(endpoint) for name, endpoint in self.old_endpoints.items()},
         )
 
     def _worker_failed(self, error: Exception) -> None:
