@@ -73,7 +73,7 @@ class RingReader:
             data.close()
             control.close()
             raise
-        self._data = data.buffer
+        self._data: memoryview | None = data.buffer
         self._slot_bytes = int(self._lib.x3r_slot_bytes(self._reader))
         self._record = ffi.new("x3r_record *")
         self._record_buffer = ffi.buffer(self._record)
@@ -108,11 +108,14 @@ class RingReader:
         values = RECORD.unpack_from(self._record_buffer)
         begin = values[OFFSET]
         memory = self._data if store is None else store.data.toreadonly()
+        if memory is None:  # closed by another thread between the lines above
+            raise error_of(self._lib.X3R_STOPPED, self._what)
         return Record(self, values, memory[begin : begin + values[NBYTES]], store)
 
     def close(self) -> None:
         """Leave; what is held is given back. Repeat calls do nothing."""
         self._close()
+        self._data = None  # with this the map would stay
 
     def __enter__(self) -> RingReader:
         return self

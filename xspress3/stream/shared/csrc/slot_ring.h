@@ -204,6 +204,8 @@ bool ring_evict(const ring_view *ring, unsigned seat, uint64_t state);
 
 /* ---- join.c ---- */
 
+/* The last step of sitting down: from here on the writer waits for this reader. first may be gone meanwhile. */
+void ring_count_in(x3r_reader *reader, uint64_t first);
 int ring_sit_down(x3r_reader *reader, const char *name, uint64_t start);
 void ring_stand_up(x3r_reader *reader);
 
