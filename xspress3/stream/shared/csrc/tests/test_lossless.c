@@ -113,7 +113,9 @@ static void a_reader_begins_where_it_wants(void)
         CHECK_EQUAL(end.reader->next, firsts[i]);
         check_close(&ring, &end);
     }
+    CHECK(ring_is_whole(&ring.writer->ring, 6));
     CHECK(x3r_borrow(ring.writer, 1, 0) > 0); /* now the oldest is going */
+    CHECK(!ring_is_whole(&ring.writer->ring, 6));
     check_end end = check_open(&ring, "late", X3R_LOSSLESS, 1, X3R_OLDEST, X3R_OK);
     CHECK_EQUAL(end.reader->next, 7);
     check_close(&ring, &end);
