@@ -1,7 +1,8 @@
 """The slot ring between two processes against a plain copy into a private ring of the same size.
 
 `python -m benchmarks.shared_memory` prints a table. The producer copies each chunk in; the consumer takes
-views, or also adds all numbers up. Best of three rounds; on a machine that does other things too, run it again.
+views, or also adds all numbers up. Best of three rounds.
+A machine that does other things too gives less, above all for small records.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import weakref
 from typing import Any
 
@@ -11,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from xspress3.errors import ConfigurationError
+from xspress3.stream.contract import LOSSLESS, Contract
 from xspress3.stream.shared._library import CONTRACT_NAMES, OK, TIMEOUT, again, error_of, ffi, library, shut
 from xspress3.stream.shared.records import NBYTES, OFFSET, RECORD, Record
 from xspress3.stream.shared.segment import SharedMem
 
 __all__ = ["RingReader"]
 
-_CONTRACT = re.compile(r"lossless|latest|every:([0-9]{1,10})")
 _STARTS = ("next", "newest", "oldest")
 
 
@@ -55,14 +54,17 @@ class RingReader:
         When 32 readers are there already.
     """
 
-    def __init__(self, ring_id: str, name: str, contract: str = "lossless", start: str = "newest") -> None:
-        kind, step = _parse(contract)
+    def __init__(
+        self, ring_id: str, name: str, contract: str | Contract = LOSSLESS, start: str = "newest"
+    ) -> None:
+        agreed = Contract.parse(contract)
+        kind, step = CONTRACT_NAMES.index(agreed.delivery.value), agreed.step
         if start not in _STARTS or not 0 < len(name.encode()) < library().X3R_NAME_CHARS:
             raise ConfigurationError(
                 f"reader {name[:80]!r}, start={start!r}, allowed are 1..63 bytes and {_STARTS}"
             )
         self._lib = library()
-        self.name, self.contract, self.ring_id = name, contract, ring_id
+        self.name, self.contract, self.ring_id = name, agreed, ring_id
         self._what = f"ring {ring_id} of reader {name}"
         self._pool: list[npt.NDArray[np.uint8]] | None = None if kind == self._lib.X3R_LOSSLESS else []
         data, control = _attach(ring_id)
@@ -155,16 +157,6 @@ class RingReader:
         rc = self._lib.x3r_release(self._reader, number)
         if rc not in (OK, self._lib.X3R_STOPPED):
             raise error_of(rc, self._what)
-
-
-def _parse(contract: str) -> tuple[int, int]:
-    match = _CONTRACT.fullmatch(contract)
-    step = int(match[1] or 1) if match else 0
-    if match is None or not 1 <= step <= 1 << 31:
-        raise ConfigurationError(
-            f"contract {contract[:40]!r}, allowed are 'lossless', 'latest' and 'every:N' with N in 1..2^31"
-        )
-    return CONTRACT_NAMES.index(contract.partition(":")[0]), step
 
 
 def _attach(ring_id: str) -> tuple[SharedMem, SharedMem]:
