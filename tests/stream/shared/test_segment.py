@@ -9,14 +9,13 @@ import signal
 import stat
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from xspress3.errors import ConfigurationError, SharedMemoryError
 from xspress3.stream.shared import SharedArray, SharedMem
-from xspress3.stream.shared.segment import DIRECTORY_VARIABLE, sweep
+from xspress3.stream.shared.segment import sweep
 
 WAITING = """
 import sys
@@ -26,11 +25,6 @@ memory.to_numpy(0, "u1", 4)[:] = [1, 2, 3, 4]
 print(memory.shm_id, flush=True)
 sys.stdin.read()
 """
-
-
-@pytest.fixture
-def folder():
-    return Path(os.environ[DIRECTORY_VARIABLE])
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 /* Interface of libxspress3_shm: a ring of slots in shared memory, one writer, up to 32 readers.
  *
  * The C code includes this file and cffi reads it, so there is one text of it; no preprocessor here.
- * Functions that can wait give X3R_TIMEOUT early when a signal came: callers call again until their time is over.
+ * timeout_ns is 10^18 at most; who wants signals handled meanwhile waits in slices.
  * One thread at a time may write, one at a time may read with a reader; x3r_release and x3r_..._stop are for any.
  */
 enum {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import weakref
 from typing import Any
 
@@ -11,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from xspress3.errors import ConfigurationError
+from xspress3.stream.contract import LOSSLESS, Contract
 from xspress3.stream.shared._library import CONTRACT_NAMES, OK, TIMEOUT, again, error_of, ffi, library, shut
 from xspress3.stream.shared.records import NBYTES, OFFSET, RECORD, Record
 from xspress3.stream.shared.segment import SharedMem
 
 __all__ = ["RingReader"]
 
-_CONTRACT = re.compile(r"lossless|latest|every:([0-9]{1,10})")
 _STARTS = ("next", "newest", "oldest")
 
 
@@ -55,14 +54,17 @@ class RingReader:
         When 32 readers are there already.
     """
 
-    def __init__(self, ring_id: str, name: str, contract: str = "lossless", start: str = "newest") -> None:
-        kind, step = _parse(contract)
+    def __init__(
+        self, ring_id: str, name: str, contract: str | Contract = LOSSLESS, start: str = "newest"
+    ) -> None:
+        agreed = Contract.parse(contract)
+        kind, step = CONTRACT_NAMES.index(agreed.delivery.value), agreed.step
         if start not in _STARTS or not 0 < len(name.encode()) < library().X3R_NAME_CHARS:
             raise ConfigurationError(
                 f"reader {name[:80]!r}, start={start!r}, allowed are 1..63 bytes and {_STARTS}"
             )
         self._lib = library()
-        self.name, self.contract, self.ring_id = name, contract, ring_id
+        self.name, self.contract, self.ring_id = name, agreed, ring_id
         self._what = f"ring {ring_id} of reader {name}"
         self._pool: list[npt.NDArray[np.uint8]] | None = None if kind == self._lib.X3R_LOSSLESS else []
         data, control = _attach(ring_id)
@@ -73,7 +75,7 @@ class RingReader:
             data.close()
             control.close()
             raise
-        self._data = data.buffer
+        self._data: memoryview | None = data.buffer
         self._slot_bytes = int(self._lib.x3r_slot_bytes(self._reader))
         self._record = ffi.new("x3r_record *")
         self._record_buffer = ffi.buffer(self._record)
@@ -108,11 +110,14 @@ class RingReader:
         values = RECORD.unpack_from(self._record_buffer)
         begin = values[OFFSET]
         memory = self._data if store is None else store.data.toreadonly()
+        if memory is None:  # closed by another thread between the lines above
+            raise error_of(self._lib.X3R_STOPPED, self._what)
         return Record(self, values, memory[begin : begin + values[NBYTES]], store)
 
     def close(self) -> None:
         """Leave; what is held is given back. Repeat calls do nothing."""
         self._close()
+        self._data = None  # with this the map would stay
 
     def __enter__(self) -> RingReader:
         return self
@@ -152,16 +157,6 @@ class RingReader:
         rc = self._lib.x3r_release(self._reader, number)
         if rc not in (OK, self._lib.X3R_STOPPED):
             raise error_of(rc, self._what)
-
-
-def _parse(contract: str) -> tuple[int, int]:
-    match = _CONTRACT.fullmatch(contract)
-    step = int(match[1] or 1) if match else 0
-    if match is None or not 1 <= step <= 1 << 31:
-        raise ConfigurationError(
-            f"contract {contract[:40]!r}, allowed are 'lossless', 'latest' and 'every:N' with N in 1..2^31"
-        )
-    return CONTRACT_NAMES.index(contract.partition(":")[0]), step
 
 
 def _attach(ring_id: str) -> tuple[SharedMem, SharedMem]:

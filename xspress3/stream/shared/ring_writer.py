@@ -193,6 +193,7 @@ class RingWriter:
     def close(self) -> None:
         """End the ring: readers get what is in it and then the end. The memory goes with the last of them."""
         self._close()
+        self._bytes = self._bytes[:0].copy()  # with this the map would stay
 
     def __enter__(self) -> RingWriter:
         return self

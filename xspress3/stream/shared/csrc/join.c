@@ -44,8 +44,9 @@ static uint64_t first_record(const ring_view *ring, uint64_t start)
 }
 
 /* Count in first, then look at what the writer has claimed: see has_room in room.c. */
-static void count_in(x3r_reader *reader, ring_seat *seat, uint64_t first)
+void ring_count_in(x3r_reader *reader, uint64_t first)
 {
+    ring_seat *seat = &reader->ring.control->seats[reader->seat];
     atomic_store(&seat->cursor, first);
     atomic_store(&seat->state, reader->state);
     atomic_fetch_add(&reader->ring.control->joins, 1);
@@ -69,7 +70,7 @@ int ring_sit_down(x3r_reader *reader, const char *name, uint64_t start)
     atomic_store(&seat->contract, reader->contract);
     atomic_store(&seat->step, reader->step);
     atomic_store(&seat->missed, 0);
-    count_in(reader, seat, first_record(&reader->ring, start));
+    ring_count_in(reader, first_record(&reader->ring, start));
     return X3R_OK;
 }
 

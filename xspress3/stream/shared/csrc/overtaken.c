@@ -96,7 +96,7 @@ static bool copy_whole(x3r_reader *reader, uint64_t number, void *into, x3r_reco
 {
     if (!ring_take_descriptor(&reader->ring, number, record, rc))
         return false;
-    ring_copy_out(into, ring_slot(&reader->ring, number), record->nbytes);
+    ring_copy(into, ring_slot(&reader->ring, number), record->nbytes);
     ring_fence();
     return ring_is_whole(&reader->ring, number);
 }

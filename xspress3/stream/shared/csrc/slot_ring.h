@@ -14,7 +14,7 @@
  *   layout.c   sizes, and the checks of what another process wrote
  *   life.c     which processes and seats are alive
  *   wait.c     futex, short spin, clock
- *   copy.c     copies that may be overtaken, copies that go round the cache
+ *   copy.c     the copy in and out of slots
  *   writer.c   the writer;  room.c  its wait for readers
  *   reader.c   the reader;  join.c  how it takes a seat;  overtaken.c  reading without being waited for
  */
@@ -123,7 +123,6 @@ struct x3r_writer {
     uint64_t joins_seen;
     uint64_t borrowed; /* bytes asked for */
     bool is_borrowed;
-    bool is_streaming; /* the ring is larger than the caches */
     int64_t blocked_since, checked_at; /* 0: not blocked */
     ring_spin spin;
 };
@@ -190,10 +189,7 @@ void ring_stop(ring_gate *gate, const shared_u32 *word);
 
 /* ---- copy.c ---- */
 
-bool ring_is_large(uint64_t nbytes); /* larger than the caches */
-/* Past the cache when is_streaming: what was written is not read from it again soon. */
-void ring_copy_in(void *to, const void *from, uint64_t nbytes, bool is_streaming);
-void ring_copy_out(void *to, const void *from, uint64_t nbytes);
+void ring_copy(void *to, const void *from, uint64_t nbytes);
 
 /* ---- room.c ---- */
 
@@ -204,6 +200,8 @@ bool ring_evict(const ring_view *ring, unsigned seat, uint64_t state);
 
 /* ---- join.c ---- */
 
+/* The last step of sitting down: from here on the writer waits for this reader. first may be gone meanwhile. */
+void ring_count_in(x3r_reader *reader, uint64_t first);
 int ring_sit_down(x3r_reader *reader, const char *name, uint64_t start);
 void ring_stand_up(x3r_reader *reader);
 

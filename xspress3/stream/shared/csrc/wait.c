@@ -9,8 +9,8 @@
 
 #define NS_PER_S 1000000000
 #define MIN_TURNS 16
-#define MAX_TURNS 500        /* some 20 us; a sleep and a wake-up together take about as long */
-#define SHORT_WAIT_NS 50000 /* a wait that spinning somewhat longer would have caught */
+#define MAX_TURNS 500       /* some 12 us; a sleep and a wake-up together take as long and more */
+#define SHORT_WAIT_NS 50000 /* spinning somewhat longer may have caught it; with more, 1 MiB records came slower */
 #define STOP_PAUSE_NS 100000
 
 int64_t ring_now(void)

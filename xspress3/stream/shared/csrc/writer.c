@@ -14,7 +14,6 @@ X3R_API x3r_writer *x3r_writer_new(void *data, void *control, int control_fd, ui
         return NULL;
     ring_lay_out(&writer->ring, data, control, n_slots, slot_bytes);
     writer->control_fd = control_fd;
-    writer->is_streaming = ring_is_large(n_slots * slot_bytes);
     ring_note_process(&writer->ring.head->writer);
     ring_write_head(writer->ring.head, n_slots, slot_bytes, control_id);
     return writer;
@@ -74,7 +73,7 @@ static void fill(x3r_writer *writer, const void *const *parts, const uint64_t *p
 {
     unsigned char *to = ring_slot(&writer->ring, writer->next);
     for (uint64_t i = 0; i < n_parts; i++) {
-        ring_copy_in(to, parts[i], part_bytes[i], writer->is_streaming);
+        ring_copy(to, parts[i], part_bytes[i]);
         to += ring_round_up(part_bytes[i], RING_LINE);
     }
 }

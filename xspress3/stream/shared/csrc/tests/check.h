@@ -92,7 +92,8 @@ static inline int check_reopen(int fd, int flags)
 static inline check_end check_open(const check_ring *ring, const char *name, uint64_t contract, uint64_t step,
                                    uint64_t start, int wanted)
 {
-    check_end end = {.data_fd = check_reopen(ring->data_fd, O_RDONLY), .control_fd = check_reopen(ring->control_fd, O_RDWR)};
+    check_end end = {.data_fd = check_reopen(ring->data_fd, O_RDONLY)};
+    end.control_fd = check_reopen(ring->control_fd, O_RDWR);
     end.data = check_map(end.data_fd, ring->data_bytes, PROT_READ);
     int rc = x3r_reader_new(end.data, ring->data_bytes, end.data_fd, ring->control, x3r_control_bytes(), end.control_fd,
                             name, contract, step, start, &end.reader);

@@ -100,6 +100,41 @@ static void a_dead_writer_is_noticed_and_what_it_published_is_read(void)
     check_free(&ring);
 }
 
+#define ROUNDS 100
+#define LONGER_THAN_A_SPIN_US 200
+
+static void *read_slowly(void *argument)
+{
+    check_end *end = argument;
+    x3r_record record;
+    for (uint64_t n = 0; n < ROUNDS; n++) {
+        CHECK_EQUAL(x3r_read(end->reader, LONG, NULL, &record), X3R_OK);
+        usleep(LONGER_THAN_A_SPIN_US);
+        CHECK_EQUAL(x3r_release(end->reader, n), X3R_OK);
+    }
+    return NULL;
+}
+
+/* Who is not woken sleeps for its whole slice, in every second round, as there are two slots. */
+static void both_sides_wake_each_other(int64_t writer_pause_us, int64_t slice_ns)
+{
+    check_ring ring = check_new(2, 64);
+    check_end end = check_open(&ring, "slow", X3R_LOSSLESS, 1, X3R_NEXT, X3R_OK);
+    pthread_t thread;
+    int n_slow = 0;
+    pthread_create(&thread, NULL, read_slowly, &end);
+    for (uint64_t n = 0; n < ROUNDS; n++) {
+        int64_t begin = ring_now();
+        CHECK_EQUAL(check_write(&ring, X3R_BLOCK, n, LONG), n);
+        usleep((unsigned)writer_pause_us);
+        n_slow += ring_now() - begin > slice_ns / 2;
+    }
+    pthread_join(thread, NULL);
+    CHECK(n_slow < ROUNDS / 4);
+    check_close(&ring, &end);
+    check_free(&ring);
+}
+
 static atomic_bool is_over;
 
 static void *come_and_go(void *argument)
@@ -143,6 +178,8 @@ int main(void)
     a_reader_that_waits_is_woken_by_the_end_of_the_ring();
     what_is_there_is_read_before_the_end();
     a_dead_writer_is_noticed_and_what_it_published_is_read();
+    both_sides_wake_each_other(0, RING_PATIENCE_NS);
+    both_sides_wake_each_other(3 * LONGER_THAN_A_SPIN_US, RING_SLICE_NS);
     readers_may_come_and_go_while_the_writer_runs();
     return 0;
 }

@@ -53,8 +53,10 @@ static void multiples_are_found_as_by_looking_at_each_frame(void)
     for (uint64_t every = 1; every <= 12; every++)
         for (uint64_t step = 0; step <= 13; step++)
             for (uint64_t first = 0; first <= 13; first++)
-                for (uint64_t n = 1; n <= 13; n++)
-                    CHECK_EQUAL(ring_has_multiple(first, n, step, every), has_multiple_by_looking(first, n, step, every));
+                for (uint64_t n = 1; n <= 13; n++) {
+                    bool has = has_multiple_by_looking(first, n, step, every);
+                    CHECK_EQUAL(ring_has_multiple(first, n, step, every), has);
+                }
     CHECK(ring_has_multiple(1, UINT64_MAX, UINT64_MAX, (uint64_t)1 << 31));
 }
 

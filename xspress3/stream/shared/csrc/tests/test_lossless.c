@@ -113,9 +113,28 @@ static void a_reader_begins_where_it_wants(void)
         CHECK_EQUAL(end.reader->next, firsts[i]);
         check_close(&ring, &end);
     }
+    CHECK(ring_is_whole(&ring.writer->ring, 6));
     CHECK(x3r_borrow(ring.writer, 1, 0) > 0); /* now the oldest is going */
+    CHECK(!ring_is_whole(&ring.writer->ring, 6));
     check_end end = check_open(&ring, "late", X3R_LOSSLESS, 1, X3R_OLDEST, X3R_OK);
     CHECK_EQUAL(end.reader->next, 7);
+    check_close(&ring, &end);
+    check_free(&ring);
+}
+
+static void a_record_that_went_while_the_reader_sat_down_is_not_its_first(void)
+{
+    check_ring ring = check_new(4, 64);
+    check_end end = check_open(&ring, "late", X3R_LOSSLESS, 1, X3R_NEXT, X3R_OK);
+    x3r_record record;
+    CHECK_EQUAL(x3r_evict(ring.writer, 0, end.reader->state), X3R_OK); /* as if it had not sat down yet */
+    for (uint64_t n = 0; n < 10; n++)
+        CHECK_EQUAL(check_write(&ring, X3R_BLOCK, n, 0), n);
+    ring_count_in(end.reader, 3);
+
+    CHECK_EQUAL(x3r_read(end.reader, 0, NULL, &record), X3R_OK);
+    CHECK_EQUAL(record.number, 6);
+    CHECK_EQUAL(check_write(&ring, X3R_BLOCK, 10, 0), X3R_TIMEOUT);
     check_close(&ring, &end);
     check_free(&ring);
 }
@@ -217,6 +236,7 @@ int main(void)
     a_full_ring_waits_for_a_release();
     slots_come_back_in_order_whatever_the_order_of_release();
     a_reader_begins_where_it_wants();
+    a_record_that_went_while_the_reader_sat_down_is_not_its_first();
     what_was_borrowed_and_given_up_is_never_seen();
     the_dead_are_not_waited_for_and_the_living_are();
     a_seat_of_the_dead_is_taken_by_the_next();
