@@ -215,7 +215,7 @@ def test_waiting_for_a_sender_is_told(program):
     ("options", "code", "message"),
     [
         (["--directory", "/nonexistent"], 8, "directory /nonexistent does not exist"),
-        (["--directory", ".", "--name", "../x.h5"], 2, "file name pattern"),
+        (["--directory", ".", "--pattern", "../x.h5"], 2, "file name pattern"),
         (["--directory", ".", "--flush-interval", "-1"], 2, "flush_interval"),
         (["--directory", ".", "--host", "no host"], 2, "cannot connect to tcp://no host:9999"),
     ],

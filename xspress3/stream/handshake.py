@@ -53,6 +53,12 @@ def explain_refusal(event: int, value: int) -> str | None:
 class Handshakes:
     """What the events of a client's socket come to; for who has a monitor of `HANDSHAKE_EVENTS` already.
 
+    Parameters
+    ----------
+    has_keys
+        Whether the client uses CURVE. One that does not is never hung up on because of a key: that is
+        what a tunnel does whose far end is not there yet, and no refusal.
+
     Attributes
     ----------
     is_connected
@@ -61,19 +67,21 @@ class Handshakes:
         Why the last attempt was refused; `None` when it was not, or a connection was made since.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, has_keys: bool = True) -> None:
         self.is_connected = False
         self.refusal: str | None = None
         self._hung_up = 0
+        self._may_be_a_wrong_key = has_keys
 
     def take(self, event: int, value: int) -> None:
         """Take one event of the monitor, and its value."""
         self.is_connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
         if self.is_connected:
             self.refusal, self._hung_up = None, 0
+            self._may_be_a_wrong_key = False
         if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
             self._hung_up += 1
-            if self._hung_up < _TRIES:
+            if not self._may_be_a_wrong_key or self._hung_up < _TRIES:
                 return
         self.refusal = explain_refusal(event, value) or self.refusal
 
@@ -96,14 +104,14 @@ class HandshakeWatch:
             socket.connect(endpoint)
             watch.wait(timeout=5)
 
-    Used in the thread of the socket, made before `connect`, closed before the socket. A socket can have
+    Used in the thread of the socket, made after its keys are set and before `connect`, closed before it. A socket can have
     one monitor; who has one already gives its events to `Handshakes`.
     """
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self._socket = socket
         self._events = socket.get_monitor_socket(HANDSHAKE_EVENTS)
-        self._seen = Handshakes()
+        self._seen = Handshakes(int(socket.getsockopt(zmq.MECHANISM)) == zmq.CURVE)
 
     @property
     def is_connected(self) -> bool:

@@ -53,6 +53,8 @@ class SendLoop:
         What to send, in order.
     state
         Gives the word that signs of life carry.
+    secure
+        Puts keys on the socket, where there are any.
     """
 
     def __init__(
@@ -61,8 +63,10 @@ class SendLoop:
         config: StreamerConfig,
         items: queue.SimpleQueue[Item],
         state: Callable[[], str],
+        secure: Callable[[zmq.Socket[bytes]], None],
     ) -> None:
         self._context = context
+        self._secure = secure
         self._config = config
         self._items = items
         self._state = state
@@ -108,6 +112,7 @@ class SendLoop:
                 drop_after=config.drop_after,
                 linger=config.linger,
                 state=self._state,
+                secure=self._secure,
             )
         except Exception as error:
             self._endpoint.set_exception(error)
