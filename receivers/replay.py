@@ -259,7 +259,6 @@ class Replay:
         self._session_id = 0
         self._replayed = Replayed()
         self._is_given_up = False
-        warn_of_everybody(urlsplit(endpoint).hostname or "", has_keys=security is not None)
         self._gate = None if security is None else ClientGate(self._context, security)
         secure = no_keys if security is None else security.apply
         try:
@@ -268,6 +267,7 @@ class Replay:
             self._end_context()
             raise
         self.endpoint = self._link.endpoint
+        warn_of_everybody(urlsplit(endpoint).hostname or "", has_keys=security is not None)
 
     def run(
         self,

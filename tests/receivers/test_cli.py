@@ -199,7 +199,9 @@ def test_progress_on_no_terminal_is_plain_lines_on_standard_error(sender, write)
     sender.end(4)
 
     _, out, error = writer.wait()
-    assert error == "session 1763683200: 4 of 4 frames, 0 lost, complete\n"
+    lines = error.splitlines()
+    assert lines[-1] == "session 1763683200: 4 of 4 frames, 0 lost, complete"
+    assert all(f"joined xsp3 at {sender.endpoint} as writer, lossless" in line for line in lines[:-1])
     assert len(out.splitlines()) == 1
 
 

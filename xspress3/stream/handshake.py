@@ -45,7 +45,7 @@ def explain_refusal(event: int, value: int) -> str | None:
         reason = errno.errorcode.get(value, str(value))
         return (
             f"the other side hung up during the handshake ({reason}); the public key of the server may be "
-            "another one, or one side uses CURVE and the other does not"
+            "another one, or one side uses CURVE and the other does not, or nobody is behind a tunnel yet"
         )
     return None
 
@@ -53,11 +53,8 @@ def explain_refusal(event: int, value: int) -> str | None:
 class Handshakes:
     """What the events of a client's socket come to; for who has a monitor of `HANDSHAKE_EVENTS` already.
 
-    Parameters
-    ----------
-    has_keys
-        Whether the client uses CURVE. One that does not is never hung up on because of a key: that is
-        what a tunnel does whose far end is not there yet, and no refusal.
+    Who was connected before has the right keys: that the other side hangs up is no refusal then, but
+    what a tunnel does whose far end is gone for a while.
 
     Attributes
     ----------
@@ -67,21 +64,21 @@ class Handshakes:
         Why the last attempt was refused; `None` when it was not, or a connection was made since.
     """
 
-    def __init__(self, has_keys: bool = True) -> None:
+    def __init__(self) -> None:
         self.is_connected = False
         self.refusal: str | None = None
         self._hung_up = 0
-        self._may_be_a_wrong_key = has_keys
+        self._was_connected = False
 
     def take(self, event: int, value: int) -> None:
         """Take one event of the monitor, and its value."""
         self.is_connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
         if self.is_connected:
             self.refusal, self._hung_up = None, 0
-            self._may_be_a_wrong_key = False
+            self._was_connected = True
         if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
             self._hung_up += 1
-            if not self._may_be_a_wrong_key or self._hung_up < _TRIES:
+            if self._was_connected or self._hung_up < _TRIES:
                 return
         self.refusal = explain_refusal(event, value) or self.refusal
 
@@ -104,14 +101,14 @@ class HandshakeWatch:
             socket.connect(endpoint)
             watch.wait(timeout=5)
 
-    Used in the thread of the socket, made after its keys are set and before `connect`, closed before it. A socket can have
+    Used in the thread of the socket, made before `connect`, closed before the socket. A socket can have
     one monitor; who has one already gives its events to `Handshakes`.
     """
 
     def __init__(self, socket: zmq.Socket[bytes]) -> None:
         self._socket = socket
         self._events = socket.get_monitor_socket(HANDSHAKE_EVENTS)
-        self._seen = Handshakes(int(socket.getsockopt(zmq.MECHANISM)) == zmq.CURVE)
+        self._seen = Handshakes()
 
     @property
     def is_connected(self) -> bool:

@@ -88,8 +88,6 @@ class Subscriber:
     def _connect(self, secure: Callable[[zmq.Socket[bytes]], None]) -> None:
         try:
             secure(self._socket)
-            has_keys = int(self._socket.getsockopt(zmq.MECHANISM)) == zmq.CURVE
-            self._handshakes = Handshakes(has_keys)
             self._socket.connect(self.endpoint)
             self._say_hello()  # zmq keeps it until somebody is there
         except zmq.ZMQError as error:
@@ -153,14 +151,13 @@ class Subscriber:
         self._give_credit()
         deadline = time.monotonic() + timeout
         while True:
+            self._hear_events()
+            self._handshakes.check()
             left = max(deadline - time.monotonic(), 0)
             ready = dict(self._poller.poll(int(left * 1000)))
-            if self._events in ready:
-                self._hear_events()
             if self._socket in ready:
                 return True
-            self._handshakes.check()
-            if not left:
+            if not left and not ready:
                 return False
 
     def _take(self, parts: list[memoryview]) -> Message:

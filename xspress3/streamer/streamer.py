@@ -111,8 +111,8 @@ class Streamer:
         self._is_closed = False
         self._session_ids = SessionIds(self.config.stream_id)
         self._latest = LatestFrame()
-        warn_of_everybody(self.config.interface, has_keys=self.config.curve_secret_key is not None)
         self._start_workers()
+        warn_of_everybody(self.config.interface, has_keys=self.config.curve_secret_key is not None)
 
     def _start_workers(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()

@@ -101,8 +101,9 @@ def _make_control(options: StreamOptions, numbering: Numbering) -> Union[SocketP
         return LocalPublisher(f"inproc://{name}", numbering, **common)
     common.update(linger=options.linger, heartbeat=options.heartbeat, security=_security(options))
     if options.protocol == "tcp":
+        link = SocketPublisher(f"tcp://{options.interface}:{options.port}", numbering, None, **common)
         warn_of_everybody(options.interface, has_keys=common["security"] is not None)
-        return SocketPublisher(f"tcp://{options.interface}:{options.port}", numbering, None, **common)
+        return link
     path = socket_path() if options.interface == LOOPBACK else Path(options.interface)
     return SocketPublisher(f"ipc://{os.fspath(path.absolute())}", numbering, path, **common)
 
