@@ -110,13 +110,12 @@ def test_what_a_server_cannot_be_is_told(arguments, complaint):
 
 
 def test_nothing_begins_without_a_required_reader():
-    done = run(
-        "xspress3.cli", "serve", "--library", "sim", "--require", "writer", "--join-timeout", 0.2, "--port", 0
-    )
+    with serve(*FRAMES, "--require", "writer", "--join-timeout", 0.2) as server:
+        out, error = server.communicate(timeout=TIMEOUT)
 
-    assert done.returncode == 6
-    assert "required readers ['writer'] have not joined" in done.stderr
-    assert "session" not in done.stdout
+    assert server.returncode == 6
+    assert "required readers ['writer'] have not joined" in error
+    assert '"session"' not in out
 
 
 def test_readers_are_told_by_name_when_they_join_and_leave():
