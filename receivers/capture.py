@@ -6,7 +6,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,10 +18,13 @@ from receivers.replay import DIALECTS
 from xspress3.errors import ConfigurationError, ProtocolError
 from xspress3.stream import Alive, Message, SessionEnd, Subscriber
 from xspress3.stream.codec import MAX_ARRAY_BYTES, MAX_HEADER_BYTES
+from xspress3.stream.handshake import HandshakeWatch
+from xspress3.stream.security import no_keys
 from xspress3.stream.sockets import keep_alive
 
 __all__ = ["Captured", "capture", "open_source"]
 
+Secure = Callable[[zmq.Socket[bytes]], None]
 FLUSH_INTERVAL = 1.0
 _POLL_TIME = 0.1
 _QUEUE_MESSAGES = 10_000
@@ -69,8 +72,8 @@ class _NativeSource(Subscriber):
 class _NativeRaw:
     """The raw messages that a subscriber gets."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._subscriber = _NativeSource(endpoint, name="capture")
+    def __init__(self, endpoint: str, name: str, secure: Secure) -> None:
+        self._subscriber = _NativeSource(endpoint, name=name, secure=secure)
 
     def receive(self, timeout: float) -> tuple[Sequence[bytes | memoryview], bool] | None:
         try:
@@ -88,7 +91,7 @@ class _NativeRaw:
 class _OldRaw:
     """The raw messages of a sender of an old dialect, which is a PUB socket."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, secure: Secure) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.SUB)
         self._socket.setsockopt(zmq.RCVHWM, _QUEUE_MESSAGES)
@@ -96,19 +99,29 @@ class _OldRaw:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.SUBSCRIBE, b"")
         keep_alive(self._socket)
+        self._watch: HandshakeWatch | None = None
         try:
+            secure(self._socket)
+            self._watch = HandshakeWatch(self._socket)
             self._socket.connect(endpoint)
         except zmq.ZMQError as error:
             self.close()
             raise ConfigurationError(f"cannot connect to {endpoint}: {error.strerror}") from None
+        except BaseException:
+            self.close()
+            raise
 
     def receive(self, timeout: float) -> tuple[Sequence[bytes | memoryview], bool] | None:
         if not self._socket.poll(int(timeout * 1000)):
+            if self._watch is not None:
+                self._watch.check()
             return None
         parts = self._socket.recv_multipart()
         return parts, len(parts) == 1 and _is_series_end(parts[0])
 
     def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
         self._socket.close()
         self._context.term()
 
@@ -123,7 +136,7 @@ def _is_series_end(part: bytes) -> bool:
     return isinstance(said, dict) and said.get("htype") == "series_end"
 
 
-def open_source(endpoint: str, dialect: str) -> Source:
+def open_source(endpoint: str, dialect: str, *, name: str = "capture", secure: Secure = no_keys) -> Source:
     """A reader of the stream at `endpoint` that gives what it gets.
 
     Raises
@@ -133,7 +146,7 @@ def open_source(endpoint: str, dialect: str) -> Source:
     """
     if dialect not in DIALECTS:
         raise ConfigurationError(f"dialect: {dialect!r}, allowed are {', '.join(DIALECTS)}")
-    return _NativeRaw(endpoint) if dialect == "native" else _OldRaw(endpoint)
+    return _NativeRaw(endpoint, name, secure) if dialect == "native" else _OldRaw(endpoint, secure)
 
 
 def capture(
@@ -141,10 +154,19 @@ def capture(
     endpoint: str,
     dialect: str = "native",
     *,
+    name: str = "capture",
+    secure: Secure = no_keys,
     sessions: int | None = None,
     stop: threading.Event | None = None,
 ) -> Captured:
     """Write what comes to a new file until `sessions` have ended, or soon after `stop` is set.
+
+    Parameters
+    ----------
+    name
+        By which the sender knows this reader; old dialects have no names.
+    secure
+        Puts keys on the socket.
 
     Raises
     ------
@@ -152,11 +174,14 @@ def capture(
         When the file exists, or cannot be written.
     ConfigurationError
         As `open_source`.
+    StreamRefusedError
+        When the sender does not admit this reader.
     """
     stop = stop or threading.Event()
     n_sessions = 0
     flushed_at = time.monotonic()
-    with contextlib.closing(open_source(endpoint, dialect)) as source, RecordingWriter(path) as writer:
+    source = open_source(endpoint, dialect, name=name, secure=secure)
+    with contextlib.closing(source), RecordingWriter(path) as writer:
         while not stop.is_set() and (sessions is None or n_sessions < sessions):
             received = source.receive(_POLL_TIME)
             if received is not None:

@@ -14,11 +14,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+import zmq
 from rich.console import Console
 
 from receivers.capture import capture
@@ -30,7 +31,10 @@ from receivers.report import Outcome, SessionReport
 from receivers.sink import Sink
 from receivers.text import printable
 from xspress3.errors import AcquisitionError, ConfigurationError, SequenceGapError, Xspress3Error
-from xspress3.stream import Subscriber
+from xspress3.stream import Contract, Subscriber
+from xspress3.stream.contract import LOSSLESS
+from xspress3.stream.control import MAX_NAME
+from xspress3.stream.security import client_keys, no_keys, server_keys
 from xspress3.terminal import run_program, say
 
 if TYPE_CHECKING:
@@ -41,6 +45,8 @@ __all__ = ["main"]
 PROGRAM = "xspress3-receiver"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 9999
+READER_KEY, SERVER_KEY = "XSPRESS3_READER_KEY", "XSPRESS3_SERVER_KEY"
+"""Variables that name the files with the keys of a reader."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,13 +71,20 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_print(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("print", help="print what comes, about two lines a second")
-    _add_stream_options(parser)
+    _add_stream_options(parser, "print")
+    parser.add_argument(
+        "--contract",
+        type=_contract,
+        default=LOSSLESS,
+        metavar="lossless|latest|every:N",
+        help="get all frames, and let the sender wait; the newest only; or each N-th (default: %(default)s)",
+    )
     parser.set_defaults(command=_print)
 
 
 def _add_write(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser("write", help="write each session to an HDF5 file")
-    _add_stream_options(parser)
+    parser = commands.add_parser("write", help="write each session, all its frames, to an HDF5 file")
+    _add_stream_options(parser, "writer")
     parser.add_argument("--directory", type=Path, required=True, help="where files go; must exist")
     parser.add_argument(
         "--policy",
@@ -79,7 +92,9 @@ def _add_write(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default="suffix",
         help="when a file of that name exists (default: %(default)s, which takes a name_1, name_2, ...)",
     )
-    parser.add_argument("--name", metavar="PATTERN", help="file name (default: {stream_id}_{session_id}.h5)")
+    parser.add_argument(
+        "--pattern", metavar="PATTERN", help="file name (default: {stream_id}_{session_id}.h5)"
+    )
     parser.add_argument(
         "--flush-interval", type=float, metavar="SECONDS", default=1.0, help="(default: %(default)s)"
     )
@@ -88,16 +103,27 @@ def _add_write(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.set_defaults(command=_write)
 
 
-def _add_stream_options(parser: argparse.ArgumentParser) -> None:
+def _add_stream_options(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--host", default=DEFAULT_HOST, help="of the sender (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="(default: %(default)s)")
     parser.add_argument("--sessions", type=_positive, metavar="N", help="end after so many sessions")
+    parser.add_argument(
+        "--name",
+        type=_name,
+        default=name,
+        help="by which the sender knows this reader (default: %(default)s)",
+    )
+    group = parser.add_argument_group("keys", "both or neither, as the sender has them")
+    group.add_argument("--key", metavar="FILE", help=f"secret key of this reader (default: {READER_KEY})")
+    group.add_argument(
+        "--server-key", metavar="FILE", help=f"public key of the sender (default: {SERVER_KEY})"
+    )
 
 
 def _add_capture(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("capture", help="write the raw messages of a stream to a file")
     parser.add_argument("file", type=Path, metavar="FILE", help="must not exist")
-    _add_stream_options(parser)
+    _add_stream_options(parser, "capture")
     _add_dialect(parser)
     parser.set_defaults(command=_capture)
 
@@ -125,6 +151,9 @@ def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         default=1,
         help="before each session (default: %(default)s)",
     )
+    group = parser.add_argument_group("keys", "both or neither; without them everybody is admitted")
+    group.add_argument("--key", metavar="FILE", help="secret key of this sender")
+    group.add_argument("--clients", metavar="DIR", help="public keys of those who are admitted")
     parser.set_defaults(command=_replay)
 
 
@@ -154,6 +183,26 @@ def _count(text: str) -> int:
     return 0 if text == "0" else _positive(text)
 
 
+def _name(text: str) -> str:
+    if not 1 <= len(text) <= MAX_NAME or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text[:MAX_NAME]!r}, allowed are 1..{MAX_NAME} characters")
+    return text
+
+
+def _contract(text: str) -> Contract:
+    try:
+        return Contract.parse(text)
+    except ConfigurationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _secure(arguments: argparse.Namespace) -> Callable[[zmq.Socket[bytes]], None]:
+    """Puts the keys on a socket that options or the environment name, where there are any."""
+    key = arguments.key or os.environ.get(READER_KEY) or None
+    security = client_keys(key, arguments.server_key or os.environ.get(SERVER_KEY) or None)
+    return no_keys if security is None else security.apply
+
+
 def _rate(text: str) -> float:
     value = float(text)
     if not 0 < value < 1e9:
@@ -164,14 +213,26 @@ def _rate(text: str) -> float:
 def _capture(arguments: argparse.Namespace) -> int:
     endpoint = f"tcp://{arguments.host}:{arguments.port}"
     with _stop_on_signals() as (stop, signals):
-        done = capture(arguments.file, endpoint, arguments.dialect, sessions=arguments.sessions, stop=stop)
+        done = capture(
+            arguments.file,
+            endpoint,
+            arguments.dialect,
+            name=arguments.name,
+            secure=_secure(arguments),
+            sessions=arguments.sessions,
+            stop=stop,
+        )
     print(printable(done.describe(), 4096))
     return 128 + signals[0] if signals else 0
 
 
 def _replay(arguments: argparse.Namespace) -> int:
     endpoint = f"tcp://{arguments.interface}:{arguments.port}"
-    with _stop_on_signals() as (stop, signals), Replay(arguments.file, endpoint, arguments.dialect) as replay:
+    security = server_keys(arguments.key, arguments.clients)
+    with (
+        _stop_on_signals() as (stop, signals),
+        Replay(arguments.file, endpoint, arguments.dialect, security=security) as replay,
+    ):
         say(f"replaying {printable(str(arguments.file), 4096)} at {replay.endpoint}")
         done = replay.run(rate=arguments.rate, loop=arguments.loop, readers=arguments.wait_readers, stop=stop)
     print(done.describe())
@@ -179,7 +240,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 
 def _print(arguments: argparse.Namespace) -> int:
-    _, code, error = _receive(arguments, [PrintSink(sys.stdout)])
+    _, code, error = _receive(arguments, [PrintSink(sys.stdout)], arguments.contract, _tell)
     if error is not None:
         raise error
     return code
@@ -190,7 +251,7 @@ def _write(arguments: argparse.Namespace) -> int:
     sinks: list[Sink] = [sink]
     if not arguments.quiet:
         sinks.append(ProgressSink())
-    receiver, code, error = _receive(arguments, sinks)
+    receiver, code, error = _receive(arguments, sinks, LOSSLESS, None if arguments.quiet else _tell)
     if sink.is_broken:
         code = error.exit_code if error is not None else code
         _leave_without_hdf5(code)
@@ -206,7 +267,7 @@ def _hdf5_sink(arguments: argparse.Namespace) -> Hdf5Sink:
     return writer.Hdf5Sink(
         arguments.directory,
         naming.ExistingFile(arguments.policy),
-        pattern=arguments.name or naming.DEFAULT_PATTERN,
+        pattern=arguments.pattern or naming.DEFAULT_PATTERN,
         flush_interval=arguments.flush_interval,
     )
 
@@ -233,14 +294,22 @@ def _needs_hdf5() -> Iterator[None]:
         ) from error
 
 
-def _receive(arguments: argparse.Namespace, sinks: list[Sink]) -> tuple[Receiver, int, Xspress3Error | None]:
+def _receive(
+    arguments: argparse.Namespace,
+    sinks: list[Sink],
+    contract: Contract,
+    announce: Callable[[str], None] | None,
+) -> tuple[Receiver, int, Xspress3Error | None]:
     """Run a receiver; gives it, the exit code, and the error that ended it, for the counts come first."""
     error: Xspress3Error | None = None
     with _stop_on_signals() as (stop, signals), contextlib.ExitStack() as stack:
         for sink in sinks:
             stack.callback(sink.close)
-        subscriber = stack.enter_context(Subscriber(f"tcp://{arguments.host}:{arguments.port}"))
-        receiver = Receiver(subscriber, sinks, notify=_tell)
+        endpoint = f"tcp://{arguments.host}:{arguments.port}"
+        subscriber = stack.enter_context(
+            Subscriber(endpoint, name=arguments.name, contract=contract, secure=_secure(arguments))
+        )
+        receiver = Receiver(subscriber, sinks, notify=_tell, announce=announce)
         try:
             receiver.run(sessions=arguments.sessions, stop=stop)
         except Xspress3Error as caught:

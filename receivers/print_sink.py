@@ -44,10 +44,11 @@ class PrintSink:
         self._next_line = 0.0
         self._n_lost = 0
         planned = "frames until stopped" if start.n_frames is None else f"{start.n_frames} frames"
+        contract = "" if start.contract == "lossless" else f", {start.contract}"
         joined = f", joined at frame {start.next_frame}" if start.next_frame else ""
         self._say(
             f"{printable(start.envelope.stream_id)} session {start.envelope.session_id}: {planned}, "
-            f"{geometry.n_channels} channels of {geometry.n_bins} bins{joined}"
+            f"{geometry.n_channels} channels of {geometry.n_bins} bins{contract}{joined}"
         )
 
     def write(self, block: Block) -> None:

@@ -12,10 +12,11 @@ from receivers.report import Outcome, SessionReport
 from receivers.session import Session
 from receivers.sink import Sink
 from receivers.text import printable
-from xspress3.errors import ProtocolError
+from xspress3.errors import ProtocolError, StreamRefusedError
 from xspress3.stream import (
     Alive,
     Block,
+    Envelope,
     Loss,
     Message,
     SessionEnd,
@@ -57,6 +58,8 @@ class Receiver:
         Seconds without a connection after which a session is taken as broken off.
     notify
         Takes one line about what a person should know; goes to the log where not given.
+    announce
+        Takes one line about each sender that was joined; the same.
 
     Attributes
     ----------
@@ -74,6 +77,7 @@ class Receiver:
         *,
         silence_timeout: float = SILENCE_TIMEOUT,
         notify: Callable[[str], None] | None = None,
+        announce: Callable[[str], None] | None = None,
     ) -> None:
         self.reports: list[SessionReport] = []
         self.protocol_errors = 0
@@ -83,6 +87,8 @@ class Receiver:
         self._sinks = list(sinks)
         self._silence_timeout = silence_timeout
         self._notify = notify or logger.warning
+        self._announce = announce or logger.info
+        self._sender: tuple[str, str] | None = None
         self._session: Session | None = None
         self._heard: float | None = None
         self._is_silence_told = False
@@ -115,6 +121,8 @@ class Receiver:
         ------
         SinkError
             When a sink failed; the session is ended in all sinks before.
+        StreamRefusedError
+            When the sender does not admit this reader; the same.
         """
         stop = stop or threading.Event()
         self._busy = began = time.monotonic()
@@ -170,6 +178,8 @@ class Receiver:
         return silent_for > self._silence_timeout and not self._subscriber.is_connected
 
     def _dispatch(self, message: Message) -> None:
+        if isinstance(message, (SessionStart, Alive)):
+            self._meet(message.envelope)
         if isinstance(message, SessionStart):
             self._start(message)
         elif isinstance(message, Alive):
@@ -180,6 +190,16 @@ class Receiver:
             self._feed(self._session, message)
         else:
             self._count_orphan(message)
+
+    def _meet(self, envelope: Envelope) -> None:
+        """Say whose stream it is, once for each time that this sender was started."""
+        sender = envelope.stream_id, envelope.epoch
+        if sender != self._sender:
+            self._sender = sender
+            here = self._subscriber
+            self._announce(
+                f"joined {printable(envelope.stream_id)} at {here.endpoint} as {here.name}, {here.contract}"
+            )
 
     def _start(self, start: SessionStart) -> None:
         """Begin a session, unless this is the repeated start of the one that runs."""
@@ -218,6 +238,8 @@ class Receiver:
     def _abandon(self, error: BaseException) -> None:
         """End the running session after `error`, which stays the one that is raised."""
         outcome = Outcome.SINK_FAILED if isinstance(error, Exception) else Outcome.INTERRUPTED
+        if isinstance(error, StreamRefusedError):
+            outcome = Outcome.SILENT
         try:
             self._close_session(outcome, str(error))
         except Exception as second:  # told, because the first one is raised

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import zmq
 
@@ -26,9 +27,12 @@ from xspress3.stream import (
     SessionStart,
 )
 from xspress3.stream.dialects import OLD_DIALECTS, DialectPublisher, old_dialect
+from xspress3.stream.security import ClientGate, CurveServer, no_keys
+from xspress3.stream.sockets import warn_of_everybody
 
 __all__ = ["DIALECTS", "Link", "Pace", "Replay", "Replayed", "open_link"]
 
+Secure = Callable[[zmq.Socket[bytes]], None]
 DIALECTS = ("native", *OLD_DIALECTS)
 LINGER = 10.0
 """Seconds that readers have to take the rest when all was sent."""
@@ -99,7 +103,9 @@ class Link(Protocol):
 class _NativeLink:
     """Our own dialect."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, numbering: Numbering) -> None:
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, numbering: Numbering, secure: Secure
+    ) -> None:
         self._publisher = Publisher(
             context,
             endpoint,
@@ -107,6 +113,7 @@ class _NativeLink:
             backlog_bytes=BACKLOG_BYTES,
             linger=LINGER,
             state=lambda: "replaying",
+            secure=secure,
         )
         self._last: zmq.MessageTracker | None = None
         self.endpoint = self._publisher.endpoint
@@ -141,8 +148,12 @@ class _NativeLink:
 class _OldLink:
     """One of the old dialects; it cannot say what was lost, frame numbers jump."""
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, dialect: str) -> None:
-        self._publisher = DialectPublisher(context, endpoint, old_dialect(dialect), linger=LINGER)
+    def __init__(
+        self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, dialect: str, secure: Secure
+    ) -> None:
+        self._publisher = DialectPublisher(
+            context, endpoint, old_dialect(dialect), linger=LINGER, secure=secure
+        )
         self.endpoint = self._publisher.endpoint
 
     def wait_readers(self, n_readers: int, stop: threading.Event) -> bool:
@@ -180,7 +191,11 @@ class _OldLink:
 
 
 def open_link(
-    context: zmq.Context[zmq.Socket[bytes]], endpoint: str, dialect: str, numbering: Numbering
+    context: zmq.Context[zmq.Socket[bytes]],
+    endpoint: str,
+    dialect: str,
+    numbering: Numbering,
+    secure: Secure = no_keys,
 ) -> Link:
     """A bound socket of that dialect.
 
@@ -192,8 +207,8 @@ def open_link(
     if dialect not in DIALECTS:
         raise ConfigurationError(f"dialect: {dialect!r}, allowed are {', '.join(DIALECTS)}")
     if dialect == "native":
-        return _NativeLink(context, endpoint, numbering)
-    return _OldLink(context, endpoint, dialect)
+        return _NativeLink(context, endpoint, numbering, secure)
+    return _OldLink(context, endpoint, dialect, secure)
 
 
 @dataclass(frozen=True)
@@ -225,6 +240,8 @@ class Replay:
         `tcp://ADDRESS:PORT`; port 0 takes any, see the attribute `endpoint`.
     dialect
         One of `DIALECTS`.
+    security
+        Whom to admit; `None` for everybody.
 
     Raises
     ------
@@ -232,7 +249,9 @@ class Replay:
         When the file is no recording, or the port is taken.
     """
 
-    def __init__(self, path: Path, endpoint: str, dialect: str = "native") -> None:
+    def __init__(
+        self, path: Path, endpoint: str, dialect: str = "native", *, security: CurveServer | None = None
+    ) -> None:
         self._path = path
         self._messages = open_recording(path)
         self._numbering = Numbering("replay")
@@ -240,12 +259,15 @@ class Replay:
         self._session_id = 0
         self._replayed = Replayed()
         self._is_given_up = False
+        self._gate = None if security is None else ClientGate(self._context, security)
+        secure = no_keys if security is None else security.apply
         try:
-            self._link = open_link(self._context, endpoint, dialect, self._numbering)
+            self._link = open_link(self._context, endpoint, dialect, self._numbering, secure)
         except BaseException:
-            self._context.term()
+            self._end_context()
             raise
         self.endpoint = self._link.endpoint
+        warn_of_everybody(urlsplit(endpoint).hostname or "", has_keys=security is not None)
 
     def run(
         self,
@@ -326,6 +348,11 @@ class Replay:
     def close(self) -> None:
         """Free the port, after at most `LINGER` s; a second call does nothing."""
         self._link.close(0 if self._is_given_up else LINGER)
+        self._end_context()
+
+    def _end_context(self) -> None:
+        if self._gate is not None:
+            self._gate.close()
         self._context.term()
 
     def __enter__(self) -> Replay:

@@ -45,8 +45,20 @@ def test_a_variable_that_is_no_number_is_refused_by_name():
         ({"compression": "zip"}, "compression: 'zip'"),
         ({"data_port": 65536}, "data_port: 65536, allowed is 0..65535"),
         ({"stream_id": ""}, "stream_id: empty"),
+        ({"curve_secret_key": "a"}, "curve_allowed_keys: None, allowed are both or neither"),
     ],
 )
 def test_a_streamer_that_cannot_be_is_refused(fields, complaint):
     with pytest.raises(ConfigurationError, match=complaint):
         StreamerConfig(**fields)
+
+
+def test_the_keys_of_a_streamer_come_from_the_environment_unless_they_are_given():
+    environment = {"XSPRESS3_CURVE_SECRET_KEY": "a.key_secret", "XSPRESS3_CURVE_ALLOWED_KEYS": "clients"}
+
+    arguments = {"curve_secret_key": "b.key_secret", "data_port": None}
+
+    config = StreamerConfig.from_environment(environment, **arguments)
+
+    assert (config.curve_secret_key, config.curve_allowed_keys) == ("b.key_secret", "clients")
+    assert config.data_port == StreamerConfig.data_port

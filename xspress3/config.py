@@ -2,7 +2,8 @@
 
 Environment variables are named after the fields of `DetectorConfig`: `XSPRESS3_LIBRARY`,
 `XSPRESS3_BASE_IP`, `XSPRESS3_CHANNELS`, `XSPRESS3_RING_FRAMES`, `XSPRESS3_SETTINGS`,
-`XSPRESS3_CARDS`, `XSPRESS3_SYNC_MODE`.
+`XSPRESS3_CARDS`, `XSPRESS3_SYNC_MODE`. Of `StreamerConfig` the keys can be there too:
+`XSPRESS3_CURVE_SECRET_KEY` and `XSPRESS3_CURVE_ALLOWED_KEYS`.
 """
 
 from __future__ import annotations
@@ -129,6 +130,9 @@ class StreamerConfig:
         frame has failed.
     linger
         Seconds that closing waits for readers to take what is queued.
+    curve_secret_key, curve_allowed_keys
+        File with the secret key of this server and directory with the public keys of readers and of
+        clients of the monitor; nobody else is admitted. `None` for both admits everybody.
     """
 
     stream_id: str = "xspress3"
@@ -147,6 +151,8 @@ class StreamerConfig:
     old_dialects: Mapping[str, int] = field(default_factory=dict)
     stall_timeout: float = 10.0
     linger: float = 10.0
+    curve_secret_key: str | None = None
+    curve_allowed_keys: str | None = None
 
     def __post_init__(self) -> None:
         for name, words in (("compression", ("bslz4", "none")), ("slow_reader", ("wait", "drop"))):
@@ -168,6 +174,24 @@ class StreamerConfig:
                 )
         if not self.stream_id:
             raise ConfigurationError("stream_id: empty, allowed is a name such as 'xspress3'")
+        if (self.curve_secret_key is None) != (self.curve_allowed_keys is None):
+            raise ConfigurationError(
+                f"curve_secret_key: {self.curve_secret_key!r} with curve_allowed_keys: "
+                f"{self.curve_allowed_keys!r}, allowed are both or neither"
+            )
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, **arguments: Any
+    ) -> StreamerConfig:
+        """Configuration from arguments that are not `None`, then the environment, then defaults."""
+        variables = os.environ if environment is None else environment
+        keys = {
+            "curve_secret_key": variables.get("XSPRESS3_CURVE_SECRET_KEY") or None,
+            "curve_allowed_keys": variables.get("XSPRESS3_CURVE_ALLOWED_KEYS") or None,
+        }
+        given = {name: value for name, value in arguments.items() if value is not None}
+        return cls(**{**keys, **given})
 
     @property
     def packing_threads(self) -> int:

@@ -11,8 +11,8 @@ from receivers.geometry import Geometry
 from receivers.hdf5.naming import DEFAULT_PATTERN, ExistingFile, check_pattern, file_name
 from receivers.hdf5.session_file import BrokenFileError, SessionFile
 from receivers.report import SessionReport
-from xspress3.errors import ConfigurationError, SinkError
-from xspress3.stream import Block, SessionStart
+from xspress3.errors import ConfigurationError, ProtocolError, SinkError
+from xspress3.stream import Block, Contract, SessionStart
 from xspress3.stream.tracker import Gap
 
 __all__ = ["FLUSH_INTERVAL", "MIN_FREE_BYTES", "Hdf5Sink", "check_directory"]
@@ -83,7 +83,14 @@ class Hdf5Sink:
         self.is_broken = False
 
     def begin(self, start: SessionStart) -> None:
-        """Create the file, with all but its rows."""
+        """Create the file, with all but its rows.
+
+        Raises
+        ------
+        SinkError
+            Also when this reader does not get every frame: a row that was not wanted would look lost.
+        """
+        _check_contract(start)
         geometry = Geometry.from_start(start)
         self._check_space()
         envelope = start.envelope
@@ -106,6 +113,8 @@ class Hdf5Sink:
         """Write the histogram now, the scalers at the next flush."""
         if self._file is None:
             return
+        if block.step != 1:
+            raise ProtocolError(f"block with each {block.step}th frame, only whole ones can be written")
         self._check_space()
         self._file.write(block)
         if self._file.n_waiting >= MAX_WAITING:
@@ -148,6 +157,15 @@ class Hdf5Sink:
                 f"disk nearly full: {free} bytes are free for {where}, "
                 f"writing stops below {self._min_free_bytes}"
             )
+
+
+def _check_contract(start: SessionStart) -> None:
+    contract = Contract.parse(start.contract)
+    if contract != Contract.parse("every:1") and not contract.is_lossless:
+        raise SinkError(
+            f"session {start.envelope.session_id} comes under the contract {start.contract!r}, "
+            "allowed for a file are 'lossless' and 'every:1': join with one of these"
+        )
 
 
 def check_directory(directory: Path) -> Path:

@@ -199,7 +199,9 @@ def test_progress_on_no_terminal_is_plain_lines_on_standard_error(sender, write)
     sender.end(4)
 
     _, out, error = writer.wait()
-    assert error == "session 1763683200: 4 of 4 frames, 0 lost, complete\n"
+    lines = error.splitlines()
+    assert lines[-1] == "session 1763683200: 4 of 4 frames, 0 lost, complete"
+    assert all(f"joined xsp3 at {sender.endpoint} as writer, lossless" in line for line in lines[:-1])
     assert len(out.splitlines()) == 1
 
 
@@ -215,7 +217,7 @@ def test_waiting_for_a_sender_is_told(program):
     ("options", "code", "message"),
     [
         (["--directory", "/nonexistent"], 8, "directory /nonexistent does not exist"),
-        (["--directory", ".", "--name", "../x.h5"], 2, "file name pattern"),
+        (["--directory", ".", "--pattern", "../x.h5"], 2, "file name pattern"),
         (["--directory", ".", "--flush-interval", "-1"], 2, "flush_interval"),
         (["--directory", ".", "--host", "no host"], 2, "cannot connect to tcp://no host:9999"),
     ],

@@ -497,3 +497,14 @@ def test_the_second_part_of_a_session_does_not_overwrite_the_first(sender, tmp_p
 
     assert (tmp_path / "scan.h5").read_text() == "first part"
     sink._file._file.close()
+
+
+@pytest.mark.parametrize("contract", ["latest", "every:2"])
+def test_who_does_not_get_every_frame_makes_no_file(sender, run, tmp_path, contract):
+    def say():
+        sender.start(8, contract=contract)
+
+    with pytest.raises(SinkError, match=rf"contract '{contract}', allowed for a file are 'lossless'"):
+        run(say, Hdf5Sink(tmp_path))
+
+    assert not list(tmp_path.iterdir())

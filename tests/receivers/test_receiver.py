@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 
 import pytest
+import zmq
 
 from receivers.receiver import Receiver
 from receivers.report import Outcome
-from xspress3.errors import SinkError
-from xspress3.stream import EndReason, Envelope, Loss, Subscriber
+from tests.keyring import make_keyring
+from xspress3.errors import ConfigurationError, SinkError, StreamRefusedError
+from xspress3.stream import (
+    ArrayInfo,
+    EndReason,
+    Envelope,
+    Loss,
+    Numbering,
+    Publisher,
+    SessionStart,
+    Subscriber,
+)
+from xspress3.stream.security import ClientGate
 
 
 def test_a_whole_session_reaches_the_sink_in_order(sender, run, sink):
@@ -304,6 +318,56 @@ def test_waiting_for_a_sender_is_told_once():
         Receiver(subscriber, [], notify=told.append).run(idle_timeout=1.3)
 
     assert told == ["waiting for tcp://127.0.0.1:1"]
+
+
+def test_each_start_of_a_sender_is_announced_once(sender, run, sink):
+    announced = []
+
+    def say():
+        for _ in range(2):
+            sender.start(0)
+            sender.end(0)
+            sender.session_id += 1
+
+    run(say, sink, sessions=2, announce=announced.append)
+
+    # Signs of life of this sender carry an epoch and its messages none: they are two to a reader.
+    assert len(announced) <= 2
+    assert f"joined xsp3 at {sender.endpoint} as reader-{os.getpid()}, lossless" in announced
+
+
+def test_a_reader_that_was_struck_off_meanwhile_ends_its_session(tmp_path, sink):
+    keys = make_keyring(tmp_path)
+    numbering = Numbering("xsp3")
+    numbering.begin(100)
+    with zmq.Context() as context, ClientGate(context, keys.server):
+        options = {"secure": keys.server.apply, "linger": 2}
+        publisher = Publisher(context, "tcp://127.0.0.1:0", numbering, **options)
+        with Subscriber(publisher.endpoint, secure=keys.client().apply) as subscriber:
+            while not publisher.n_readers:
+                publisher.serve(0.05)
+            arrays = (ArrayInfo("histogram", "<u4", (2, 256)), ArrayInfo("scalers", "<u4", (2, 9)))
+            publisher.send(SessionStart(numbering.envelope(), 8, 4, arrays))
+            (keys.clients / "reader.key").unlink()
+            publisher.close()
+            after = bind_again(context, publisher.endpoint, numbering, options)
+            receiver = Receiver(subscriber, [sink], notify=lambda _line: None)
+
+            with pytest.raises(StreamRefusedError, match="does not list"):
+                receiver.run()
+            after.close()
+
+    assert [report.outcome for report in receiver.reports] == [Outcome.SILENT]
+
+
+def bind_again(context, endpoint, numbering, options):
+    """A publisher where one was just closed; zmq frees the port a moment later."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            return Publisher(context, endpoint, numbering, **options)
+        except ConfigurationError:
+            assert time.monotonic() < deadline
 
 
 def test_another_stream_with_the_same_session_number_is_not_mixed_in(sender, run, sink):

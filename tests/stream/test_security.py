@@ -10,8 +10,9 @@ import time
 import pytest
 import zmq
 
-from xspress3.errors import ConfigurationError, StreamRefusedError
+from xspress3.errors import ConfigurationError, ProtocolError, StreamRefusedError
 from xspress3.stream import Numbering, Publisher, Subscriber
+from xspress3.stream.control import decode_request
 from xspress3.stream.handshake import Handshakes, HandshakeWatch, explain_refusal
 from xspress3.stream.keys import make_keys, read_pair
 from xspress3.stream.security import ClientGate, CurveClient, CurveServer
@@ -291,6 +292,25 @@ def test_a_connection_that_was_made_since_is_not_refused():
 
     seen.check()
     assert seen.is_connected
+
+
+def test_who_was_connected_before_is_not_refused_because_the_other_side_hangs_up():
+    seen = Handshakes()
+
+    seen.take(zmq.EVENT_HANDSHAKE_SUCCEEDED, 0)
+    for _ in range(5):
+        seen.take(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL, 32)
+
+    seen.check()
+    assert not seen.is_connected
+
+
+@pytest.mark.parametrize("name", ["half of \\ud800", "two\\nlines", "turned \\u202e round"])
+def test_names_that_would_spoil_a_log_are_refused(name):
+    request = f'{{"type":"hello","name":"{name}","contract":"lossless","credit":1}}'
+
+    with pytest.raises(ProtocolError):
+        decode_request(request.encode())
 
 
 def test_an_ordinary_end_of_a_connection_is_no_refusal():

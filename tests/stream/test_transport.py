@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import socket as plain_socket
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 import zmq
 
+from tests.stream.relay import Link
 from xspress3.errors import ConfigurationError, ProtocolError, StreamTimeoutError
 from xspress3.stream import (
     Alive,
@@ -393,58 +393,6 @@ def test_a_reader_that_joins_after_the_end_is_not_told_of_the_session(make_sourc
     source.end()
 
     assert isinstance(join(source).receive(timeout=2), Alive)
-
-
-def hang_up(*sockets):
-    for end in sockets:
-        with contextlib.suppress(OSError):
-            end.shutdown(plain_socket.SHUT_RDWR)
-
-
-class Link:
-    """A relay between a reader and its sender, which can be cut."""
-
-    def __init__(self, endpoint):
-        self._to = urlsplit(endpoint)
-        self._listener = plain_socket.create_server(("127.0.0.1", 0))
-        self.endpoint = f"tcp://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._pairs = []
-        self._threads = [threading.Thread(target=self._accept, name="link")]
-        self._threads[0].start()
-
-    def _accept(self):
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            far = plain_socket.create_connection((self._to.hostname, self._to.port))
-            self._pairs.append((near, far))
-            for a, b in ((near, far), (far, near)):
-                thread = threading.Thread(target=self._pump, args=(a, b), name="pump")
-                self._threads.append(thread)
-                thread.start()
-
-    @staticmethod
-    def _pump(a, b):
-        with contextlib.suppress(OSError):
-            while data := a.recv(65536):
-                b.sendall(data)
-        hang_up(a, b)
-
-    def cut(self):
-        for pair in self._pairs:
-            hang_up(*pair)
-
-    def close(self):
-        self._listener.shutdown(plain_socket.SHUT_RDWR)
-        self._listener.close()
-        self.cut()
-        for thread in self._threads:
-            thread.join(5)
-        for pair in self._pairs:
-            for s in pair:
-                s.close()
 
 
 @pytest.mark.parametrize("has_ended", [False, True], ids=["session goes on", "session has ended meanwhile"])

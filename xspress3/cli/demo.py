@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -27,6 +28,13 @@ __all__ = ["add_to", "run"]
 
 SHUTDOWN_TIMEOUT = 20.0
 TURN = 0.2
+_KEYS = (
+    "XSPRESS3_CURVE_SECRET_KEY",
+    "XSPRESS3_CURVE_ALLOWED_KEYS",
+    "XSPRESS3_READER_KEY",
+    "XSPRESS3_SERVER_KEY",
+)
+"""Variables that the demonstration, which needs no keys, does not hand on."""
 
 
 def add_to(commands: Commands) -> None:
@@ -138,7 +146,10 @@ def _write_command(directory: Path, port: int | None) -> list[str]:
 @contextmanager
 def _process(command: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
     """A running program of ours, asked to end, then made to, when it is left."""
-    process: subprocess.Popen[str] = subprocess.Popen(command, text=True, **options)  # noqa: S603
+    environment = {name: value for name, value in os.environ.items() if name not in _KEYS}
+    process: subprocess.Popen[str] = subprocess.Popen(  # noqa: S603
+        command, text=True, env=environment, **options
+    )
     try:
         yield process
     finally:

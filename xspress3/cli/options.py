@@ -105,17 +105,76 @@ def add_stream(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--compression", choices=("bslz4", "none"), default="bslz4", help="(default: %(default)s)"
     )
+    group.add_argument(
+        "--compression-threads",
+        type=count,
+        metavar="N",
+        help="(default: one for each processor but one, up to 4)",
+    )
+    _add_readers(parser)
+    _add_keys(parser)
+
+
+def _add_readers(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("readers")
+    group.add_argument(
+        "--require",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="arm only while a reader of this name has joined, such as `writer`; repeatable",
+    )
+    group.add_argument(
+        "--slow-reader",
+        choices=("wait", "drop"),
+        default=StreamerConfig.slow_reader,
+        help="wait for a lossless reader that holds up the stream, or go on without it after a time "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--slow-reader-timeout",
+        type=seconds,
+        default=StreamerConfig.slow_reader_timeout,
+        metavar="S",
+        help="that time (default: %(default)s)",
+    )
+    group.add_argument(
+        "--backlog-bytes",
+        type=count,
+        default=StreamerConfig.backlog_bytes,
+        metavar="N",
+        help="data kept for readers that come late or come back (default: %(default)s)",
+    )
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("keys", "both or neither; without them everybody is admitted")
+    group.add_argument(
+        "--key", metavar="FILE", help="secret key of this server (default: XSPRESS3_CURVE_SECRET_KEY)"
+    )
+    group.add_argument(
+        "--clients",
+        metavar="DIR",
+        help="public keys of those who are admitted (default: XSPRESS3_CURVE_ALLOWED_KEYS)",
+    )
 
 
 def streamer_config(arguments: argparse.Namespace) -> StreamerConfig:
     """What the options of `add_stream` say."""
-    return StreamerConfig(
+    return StreamerConfig.from_environment(
         stream_id=arguments.stream_id,
         interface=arguments.interface,
         data_port=arguments.port,
         monitor_port=arguments.monitor_port,
         compression=arguments.compression,
         old_dialects=_ports(arguments.old_dialect),
+        compression_threads=arguments.compression_threads,
+        required_readers=tuple(arguments.require),
+        slow_reader=arguments.slow_reader,
+        slow_reader_timeout=arguments.slow_reader_timeout,
+        backlog_bytes=arguments.backlog_bytes,
+        curve_secret_key=arguments.key,
+        curve_allowed_keys=arguments.clients,
     )
 
 

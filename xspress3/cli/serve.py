@@ -7,6 +7,7 @@ import itertools
 import json
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from xspress3.cli.options import add_detector, add_stream, count, detector_confi
 from xspress3.detector import Xspress3Detector
 from xspress3.errors import ConfigurationError
 from xspress3.model import Acquisition, Timing, TriggerMode
+from xspress3.stream import ReaderStatus
 from xspress3.streamer import Session, State, Streamer
 from xspress3.terminal import say
 
@@ -74,21 +76,65 @@ def run(arguments: argparse.Namespace) -> int:
         with Streamer(detector, streamer_config(arguments)) as streamer:
             endpoints = {"data": streamer.data_endpoint, "monitor": streamer.monitor_endpoint}
             tell("listening", **endpoints, **streamer.old_endpoints)
+            audience = _Audience(streamer, tell)
             numbers = range(arguments.sessions) if arguments.sessions else itertools.count()
             for _ in numbers:
-                joined = arguments.wait_readers, arguments.join_timeout
-                if stopped or not streamer.wait_readers(*joined, give_up=lambda: bool(stopped)):
+                if stopped or not _wait_readers(streamer, arguments, audience, stopped):
                     break
                 session = streamer.arm(acquisition)
                 tell("session", **_describe(session))
-                _follow(streamer, session, arguments.trigger_period, stopped)
+                _follow(streamer, session, arguments.trigger_period, audience, stopped)
                 counts = session.wait(END_TIMEOUT)
+                audience.look()
                 tell(
                     "end", session_id=session.session_id, **vars(counts), readers=streamer.status().n_readers
                 )
                 if stopped:
                     break
     return 128 + stopped[0] if stopped else 0
+
+
+class _Audience:
+    """Tells who has joined and who has left since it looked last."""
+
+    def __init__(self, streamer: Streamer, tell: Callable[..., None]) -> None:
+        self._streamer = streamer
+        self._tell = tell
+        self._known: Counter[tuple[str, str, int]] = Counter()
+
+    def look(self) -> None:
+        """Look, and tell."""
+        readers = self._streamer.status().readers
+        contracts = {_who(reader): reader.contract for reader in readers}
+        present = Counter(map(_who, readers))
+        known, self._known = self._known, present
+        for who in (present - known).elements():
+            self._tell("joined", **_shown(who), contract=contracts[who])
+        for who in (known - present).elements():
+            self._tell("left", **_shown(who))
+
+
+def _who(reader: ReaderStatus) -> tuple[str, str, int]:
+    return reader.name, reader.host, reader.pid
+
+
+def _shown(who: tuple[str, str, int]) -> dict[str, Any]:
+    return dict(zip(("reader", "host", "pid"), who, strict=True))
+
+
+def _wait_readers(
+    streamer: Streamer, arguments: argparse.Namespace, audience: _Audience, stopped: list[int]
+) -> bool:
+    """Wait for those without whom nothing begins; `False` when somebody stops meanwhile."""
+
+    def gives_up() -> bool:
+        audience.look()
+        return bool(stopped)
+
+    required = streamer.config.required_readers
+    has_come = streamer.wait_readers(arguments.wait_readers, arguments.join_timeout, gives_up, required)
+    audience.look()
+    return has_come
 
 
 def _describe(session: Session) -> dict[str, Any]:
@@ -142,13 +188,20 @@ def _stop_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _follow(streamer: Streamer, session: Session, trigger_period: float | None, stopped: list[int]) -> None:
+def _follow(
+    streamer: Streamer,
+    session: Session,
+    trigger_period: float | None,
+    audience: _Audience,
+    stopped: list[int],
+) -> None:
     """Give triggers when there are to be any, and wait for the end of the session."""
     triggers_left = 0 if trigger_period is None else session.acquisition.n_triggers
     next_trigger = time.monotonic()
     while not session.done.wait(
         min(TURN, max(next_trigger - time.monotonic(), 0)) if triggers_left else TURN
     ):
+        audience.look()
         if stopped:
             streamer.stop()
             return

@@ -14,6 +14,7 @@ from typing import Any, Union
 
 from xspress3.errors import ConfigurationError, ProtocolError
 from xspress3.stream.contract import LOSSLESS, Contract
+from xspress3.stream.fields import object_of_bytes
 
 __all__ = [
     "MAX_CREDIT",
@@ -105,13 +106,8 @@ def decode_request(part: bytes) -> Request:
     ProtocolError
         For anything that is none.
     """
-    if len(part) > MAX_REQUEST_BYTES:
-        raise ProtocolError(f"request of {len(part)} bytes, allowed are {MAX_REQUEST_BYTES}")
-    try:
-        said = json.loads(part)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"request is not JSON: {error}; begins with {part[:32]!r}") from None
-    kind = said.get("type") if isinstance(said, dict) else None
+    said = object_of_bytes(part, MAX_REQUEST_BYTES, "request")
+    kind = said.get("type")
     if kind == "credit":
         return Credit(_integer(said, "n", 1, MAX_CREDIT))
     if kind == "bye":
@@ -151,8 +147,10 @@ def _position(said: object) -> Position | None:
 
 def _text(said: dict[str, Any], key: str, default: str | None = None) -> str:
     value = said.get(key, default)
-    if not isinstance(value, str) or len(value) > MAX_NAME:
-        raise ProtocolError(f"{key}: {str(value)[:64]!r}, expected a text of up to {MAX_NAME} characters")
+    if not isinstance(value, str) or len(value) > MAX_NAME or not value.isprintable():
+        raise ProtocolError(
+            f"{key}: {str(value)[:64]!r}, expected a text of up to {MAX_NAME} printable characters"
+        )
     return value
 
 

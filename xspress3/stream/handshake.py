@@ -45,13 +45,16 @@ def explain_refusal(event: int, value: int) -> str | None:
         reason = errno.errorcode.get(value, str(value))
         return (
             f"the other side hung up during the handshake ({reason}); the public key of the server may be "
-            "another one, or one side uses CURVE and the other does not"
+            "another one, or one side uses CURVE and the other does not, or nobody is behind a tunnel yet"
         )
     return None
 
 
 class Handshakes:
     """What the events of a client's socket come to; for who has a monitor of `HANDSHAKE_EVENTS` already.
+
+    Who was connected before has the right keys: that the other side hangs up is no refusal then, but
+    what a tunnel does whose far end is gone for a while.
 
     Attributes
     ----------
@@ -65,15 +68,17 @@ class Handshakes:
         self.is_connected = False
         self.refusal: str | None = None
         self._hung_up = 0
+        self._was_connected = False
 
     def take(self, event: int, value: int) -> None:
         """Take one event of the monitor, and its value."""
         self.is_connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
         if self.is_connected:
             self.refusal, self._hung_up = None, 0
+            self._was_connected = True
         if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
             self._hung_up += 1
-            if self._hung_up < _TRIES:
+            if self._was_connected or self._hung_up < _TRIES:
                 return
         self.refusal = explain_refusal(event, value) or self.refusal
 

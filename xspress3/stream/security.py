@@ -25,8 +25,10 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
+from typing import Union
 
 import zmq
 from zmq.utils import z85
@@ -34,7 +36,7 @@ from zmq.utils import z85
 from xspress3.errors import ConfigurationError, ShutdownTimeoutError
 from xspress3.stream.keys import read_pair, read_public, read_public_keys
 
-__all__ = ["ClientGate", "CurveClient", "CurveServer"]
+__all__ = ["ClientGate", "CurveClient", "CurveServer", "client_keys", "no_keys", "server_keys"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +50,7 @@ _LOG_PERIOD_S = 1.0
 
 Socket = zmq.Socket[bytes]
 Context = zmq.Context[Socket]
+Place = Union[str, PathLike[str]]
 
 
 def _require_curve() -> None:
@@ -77,6 +80,11 @@ class CurveServer:
         """Name under which libzmq asks the gate about clients of this list."""
         return "xspress3-" + hashlib.sha256(str(self.clients.resolve()).encode()).hexdigest()[:32]
 
+    @property
+    def public_key(self) -> bytes:
+        """By which clients know this server, 32 bytes as Z85 text."""
+        return read_pair(self.secret_key)[0]
+
     def apply(self, socket: Socket) -> None:
         """Make `socket` admit listed clients only; without a `ClientGate` in its context it admits nobody.
 
@@ -105,11 +113,11 @@ class CurveClient:
     secret_key
         `NAME.key_secret` of the client, for its owner only.
     server_public_key
-        `NAME.key` of the server.
+        `NAME.key` of the server, or the key in it, 32 bytes as Z85 text.
     """
 
     secret_key: Path
-    server_public_key: Path
+    server_public_key: Union[Path, bytes]
 
     def apply(self, socket: Socket) -> None:
         """Make `socket` say who it is, and talk to this server only.
@@ -120,11 +128,54 @@ class CurveClient:
             When a key cannot be read, or others could read the secret one.
         """
         _require_curve()
-        server = read_public(self.server_public_key)
+        said = self.server_public_key
+        server = said if isinstance(said, bytes) else read_public(said)
         public, secret = read_pair(self.secret_key)
         socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
         socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
         socket.setsockopt(zmq.CURVE_SERVERKEY, server)
+
+
+def no_keys(_socket: Socket) -> None:
+    """Leave a socket open to everybody who reaches it."""
+
+
+def server_keys(secret_key: Place | None, clients: Place | None) -> CurveServer | None:
+    """What a server shall ask of its clients; `None`, everybody may come, where neither is given.
+
+    Raises
+    ------
+    ConfigurationError
+        When only one is given.
+    """
+    if secret_key is not None and clients is not None:
+        return CurveServer(Path(secret_key), Path(clients))
+    _both_or_neither({"the secret key of the server": secret_key, "the directory of client keys": clients})
+    return None
+
+
+def client_keys(secret_key: Place | None, server_key: Union[Place, bytes, None]) -> CurveClient | None:
+    """What a client shows to which server; `None` where neither is given.
+
+    Raises
+    ------
+    ConfigurationError
+        When only one is given.
+    """
+    if secret_key is not None and server_key is not None:
+        server = server_key if isinstance(server_key, bytes) else Path(server_key)
+        return CurveClient(Path(secret_key), server)
+    _both_or_neither(
+        {"the secret key of this reader": secret_key, "the public key of the server": server_key}
+    )
+    return None
+
+
+def _both_or_neither(given: dict[str, object]) -> None:
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) == 1:
+        (there,) = given.keys() - missing
+        raise ConfigurationError(f"{there} was given and {missing[0]} was not, allowed are both or neither")
 
 
 class ClientGate:

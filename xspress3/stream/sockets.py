@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+import logging
+
 import zmq
 
 from xspress3.errors import ConfigurationError
 
-__all__ = ["bind", "keep_alive"]
+__all__ = ["bind", "is_loopback", "keep_alive", "warn_of_everybody"]
+
+logger = logging.getLogger(__name__)
 
 
 def bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
@@ -25,6 +30,26 @@ def bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
             "of this machine and a port that is free (0 takes any), or ipc://PATH"
         ) from None
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+
+def is_loopback(interface: str) -> bool:
+    """Whether only this machine reaches what listens on `interface`, an address or a name."""
+    if interface in ("localhost", "lo"):
+        return True
+    try:
+        return ipaddress.ip_address(interface.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def warn_of_everybody(interface: str, *, has_keys: bool) -> None:
+    """Say in the log that others can read what is sent from `interface`, where that is so."""
+    if not has_keys and not is_loopback(interface):
+        logger.warning(
+            "without keys, everybody who reaches the address %s can read what is sent; "
+            "`xspress3 keys make` makes keys",
+            interface,
+        )
 
 
 def keep_alive(socket: zmq.Socket[bytes]) -> None:

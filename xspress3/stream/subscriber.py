@@ -15,6 +15,7 @@ from xspress3.errors import ConfigurationError, ProtocolError, StreamTimeoutErro
 from xspress3.stream.codec import MAX_ARRAY_BYTES, decode
 from xspress3.stream.contract import LOSSLESS, Contract, Delivery
 from xspress3.stream.control import MAX_NAME, Bye, Credit, Hello, Position, encode_request
+from xspress3.stream.handshake import HANDSHAKE_EVENTS, Handshakes
 from xspress3.stream.messages import Alive, Block, Loss, Message, SessionStart
 from xspress3.stream.sockets import keep_alive
 
@@ -22,7 +23,6 @@ __all__ = ["Subscriber"]
 
 _BYE_LINGER_MS = 100
 """For how long closing waits to get the farewell out; without it the sender notices a second later."""
-_EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED | zmq.EVENT_HANDSHAKE_FAILED_AUTH
 
 
 class Subscriber:
@@ -69,8 +69,8 @@ class Subscriber:
         self._wants_backlog = wants_backlog
         self._n_taken = 0
         self._position: Position | None = None
-        self._is_connected = False
         self._was_cut_off = False
+        self._handshakes = Handshakes()
         self._heard_at = time.monotonic()
         self._waiting: Message | None = None
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -79,7 +79,7 @@ class Subscriber:
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ARRAY_BYTES)
         self._socket.setsockopt(zmq.LINGER, _BYE_LINGER_MS)
         keep_alive(self._socket)
-        self._events = self._socket.get_monitor_socket(_EVENTS)
+        self._events = self._socket.get_monitor_socket(HANDSHAKE_EVENTS)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(self._events, zmq.POLLIN)
@@ -123,6 +123,8 @@ class Subscriber:
         ------
         ProtocolError
             When what came is not a message; the next call goes on with the one after it.
+        StreamRefusedError
+            When the sender does not let this reader in, and says or shows why; each further call too.
         """
         if self._waiting is not None:
             message, self._waiting = self._waiting, None
@@ -139,17 +141,23 @@ class Subscriber:
     take = receive
 
     def _wait(self, timeout: float) -> bool:
-        """Whether something came within `timeout` s; says hello to each new connection meanwhile."""
+        """Whether something came within `timeout` s; says hello to each new connection meanwhile.
+
+        Raises
+        ------
+        StreamRefusedError
+            When nothing came because the connection was refused.
+        """
         self._give_credit()
         deadline = time.monotonic() + timeout
         while True:
+            self._hear_events()
+            self._handshakes.check()
             left = max(deadline - time.monotonic(), 0)
             ready = dict(self._poller.poll(int(left * 1000)))
-            if self._events in ready:
-                self._hear_events()
             if self._socket in ready:
                 return True
-            if not left:
+            if not left and not ready:
                 return False
 
     def _take(self, parts: list[memoryview]) -> Message:
@@ -189,11 +197,12 @@ class Subscriber:
 
     def _hear_events(self) -> None:
         while self._events.poll(0):
-            event = recv_monitor_message(self._events)["event"]
-            self._is_connected = event == zmq.EVENT_HANDSHAKE_SUCCEEDED
-            if not self._is_connected:
+            said = recv_monitor_message(self._events)
+            was_connected = self._handshakes.is_connected
+            self._handshakes.take(int(said["event"]), int(said["value"]))
+            if was_connected:
                 self._was_cut_off = True
-            elif self._was_cut_off:
+            if self._handshakes.is_connected and self._was_cut_off:
                 self._say_hello()
 
     def _say_hello(self) -> None:
@@ -212,7 +221,7 @@ class Subscriber:
     def is_connected(self) -> bool:
         """Whether the sender is connected."""
         self._hear_events()
-        return self._is_connected
+        return self._handshakes.is_connected
 
     @property
     def silent_for(self) -> float:
@@ -222,7 +231,7 @@ class Subscriber:
     def close(self) -> None:
         """Say farewell and close the socket; a second call does nothing."""
         if not self._socket.closed:
-            if self._is_connected:
+            if self._handshakes.is_connected:
                 self._say(encode_request(Bye()))
             self._socket.disable_monitor()
             self._events.close()

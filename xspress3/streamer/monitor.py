@@ -26,6 +26,7 @@ import zmq
 from xspress3.stream import Alive, Block, EncodedArray, Envelope, encode
 from xspress3.stream.codec import SCHEMA
 from xspress3.stream.control import MAX_REQUEST_BYTES
+from xspress3.stream.security import no_keys
 from xspress3.stream.sockets import bind
 from xspress3.streamer.latest import LatestFrame, Snapshot
 
@@ -48,6 +49,8 @@ class MonitorServer:
     ----------
     status
         Gives the state of the streamer as plain values.
+    secure
+        Puts keys on the socket, where there are any.
     """
 
     def __init__(
@@ -57,7 +60,9 @@ class MonitorServer:
         stream_id: str,
         latest: LatestFrame,
         status: Callable[[], dict[str, Any]],
+        secure: Callable[[zmq.Socket[bytes]], None] = no_keys,
     ) -> None:
+        self._secure = secure
         self._context = context
         self._wanted = endpoint
         self._stream_id = stream_id
@@ -77,6 +82,7 @@ class MonitorServer:
             socket.setsockopt(zmq.SNDHWM, _QUEUE_MESSAGES)
             socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
             try:
+                self._secure(socket)
                 self._endpoint.set_result(bind(socket, self._wanted))
             except Exception as error:
                 self._endpoint.set_exception(error)

@@ -25,7 +25,12 @@ class OldReaders:
     reads. Lost frames cannot be told in them: they are missing.
     """
 
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]], config: StreamerConfig) -> None:
+    def __init__(
+        self,
+        context: zmq.Context[zmq.Socket[bytes]],
+        config: StreamerConfig,
+        secure: Callable[[zmq.Socket[bytes]], None],
+    ) -> None:
         self._publishers: dict[str, DialectPublisher] = {}
         self._is_told: set[str] = set()
         try:
@@ -36,6 +41,7 @@ class OldReaders:
                     old_dialect(name),
                     slow_reader=config.slow_reader,
                     linger=config.linger,
+                    secure=secure,
                 )
         except BaseException:
             self.close()

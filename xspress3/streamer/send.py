@@ -54,6 +54,8 @@ class SendLoop:
         What to send, in order.
     state
         Gives the word that signs of life carry.
+    secure
+        Puts keys on the socket, where there are any.
     """
 
     def __init__(
@@ -62,8 +64,10 @@ class SendLoop:
         config: StreamerConfig,
         items: queue.SimpleQueue[Item],
         state: Callable[[], str],
+        secure: Callable[[zmq.Socket[bytes]], None],
     ) -> None:
         self._context = context
+        self._secure = secure
         self._config = config
         self._items = items
         self._state = state
@@ -113,12 +117,13 @@ class SendLoop:
                 drop_after=config.drop_after,
                 linger=config.linger,
                 state=self._state,
+                secure=self._secure,
             )
         except Exception as error:
             self._endpoint.set_exception(error)
             return
         try:
-            self._old = OldReaders(self._context, config)
+            self._old = OldReaders(self._context, config, self._secure)
         except Exception as error:
             publisher.close()
             self._endpoint.set_exception(error)

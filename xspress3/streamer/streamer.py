@@ -22,6 +22,8 @@ from xspress3.errors import AcquisitionTimeoutError, ConfigurationError, Shutdow
 from xspress3.model import Acquisition
 from xspress3.stream import Envelope, FrameRing, ReaderStatus, encode
 from xspress3.stream.codec import MAX_HEADER_BYTES
+from xspress3.stream.security import ClientGate, no_keys, server_keys
+from xspress3.stream.sockets import warn_of_everybody
 from xspress3.streamer.acquire import AcquireLoop, Item
 from xspress3.streamer.latest import LatestFrame
 from xspress3.streamer.monitor import MonitorServer
@@ -110,19 +112,24 @@ class Streamer:
         self._session_ids = SessionIds(self.config.stream_id)
         self._latest = LatestFrame()
         self._start_workers()
+        warn_of_everybody(self.config.interface, has_keys=self.config.curve_secret_key is not None)
 
     def _start_workers(self) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         items: queue.SimpleQueue[Item] = queue.SimpleQueue()
         config = self.config
+        security = server_keys(config.curve_secret_key, config.curve_allowed_keys)
+        self._gate = None if security is None else ClientGate(self._context, security)
+        secure = no_keys if security is None else security.apply
         self._acquire = AcquireLoop(self._detector, items, self._latest, config)
-        self._send = SendLoop(self._context, config, items, lambda: self.state.value)
+        self._send = SendLoop(self._context, config, items, lambda: self.state.value, secure)
         self._monitor = MonitorServer(
             self._context,
             f"tcp://{config.interface}:{config.monitor_port}",
             config.stream_id,
             self._latest,
             lambda: self.status().as_dict(),
+            secure,
         )
         self._workers = {
             "acquire": Worker("xsp3-acquire", self._acquire.run, self._worker_failed, self._acquire.wake),
@@ -379,6 +386,8 @@ class Streamer:
                 self._workers[name].close(timeout)
             except ShutdownTimeoutError as error:
                 late.append(error)
+        if self._gate is not None:
+            self._gate.close()
         if late:
             # Its socket is in use by a thread: to end the context would wait for ever.
             raise late[0]

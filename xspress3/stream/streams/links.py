@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Union
 
@@ -15,11 +14,13 @@ from xspress3.stream.ipc import remove_socket, socket_path
 from xspress3.stream.local import LocalPublisher
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.publisher import Publisher
+from xspress3.stream.security import ClientGate, CurveServer, no_keys, server_keys
 from xspress3.stream.shared import RingWriter
 from xspress3.stream.shm import ShmPublisher
+from xspress3.stream.sockets import warn_of_everybody
 from xspress3.stream.streams.options import LOOPBACK, StreamOptions
 
-__all__ = ["Link", "make_link", "max_samples"]
+__all__ = ["Link", "make_link", "max_samples", "public_key"]
 
 _SLOTS = 64
 _MAX_SLOTS = 65536
@@ -28,21 +29,35 @@ _MESSAGE_BYTES = 1 << 16
 
 
 class SocketPublisher(Publisher):
-    """A publisher that owns its zmq context, and the file of an ipc socket."""
+    """A publisher that owns its zmq context, its gate where there are keys, and the file of an ipc socket."""
 
-    def __init__(self, endpoint: str, numbering: Numbering, path: Path | None, **options: Any) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        numbering: Numbering,
+        path: Path | None,
+        security: CurveServer | None,
+        **options: Any,
+    ) -> None:
         self._own_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._path = path
+        self._gate = None if security is None else ClientGate(self._own_context, security)
+        secure = no_keys if security is None else security.apply
         try:
-            super().__init__(self._own_context, endpoint, numbering, **options)
+            super().__init__(self._own_context, endpoint, numbering, secure=secure, **options)
         except BaseException:
-            self._own_context.term()
+            self._end_context()
             raise
+
+    def _end_context(self) -> None:
+        if self._gate is not None:
+            self._gate.close()
+        self._own_context.term()
 
     def close(self, linger: float | None = None) -> None:
         """Close the socket, end the context, remove the file; a second call does nothing."""
         super().close(linger)
-        self._own_context.term()
+        self._end_context()
         if self._path is not None:
             remove_socket(self._path)
 
@@ -84,16 +99,23 @@ def _make_control(options: StreamOptions, numbering: Numbering) -> Union[SocketP
     if options.protocol == "inproc":
         name = secrets.token_hex(8) if options.interface == LOOPBACK else options.interface
         return LocalPublisher(f"inproc://{name}", numbering, **common)
-    common.update(linger=options.linger, heartbeat=options.heartbeat, secure=_keys(options))
+    common.update(linger=options.linger, heartbeat=options.heartbeat, security=_security(options))
     if options.protocol == "tcp":
-        return SocketPublisher(f"tcp://{options.interface}:{options.port}", numbering, None, **common)
+        link = SocketPublisher(f"tcp://{options.interface}:{options.port}", numbering, None, **common)
+        warn_of_everybody(options.interface, has_keys=common["security"] is not None)
+        return link
     path = socket_path() if options.interface == LOOPBACK else Path(options.interface)
     return SocketPublisher(f"ipc://{os.fspath(path.absolute())}", numbering, path, **common)
 
 
-def _keys(options: StreamOptions) -> Callable[[zmq.Socket[bytes]], None]:
-    """Puts the keys of `options` on a socket, where there are any."""
-    return lambda _socket: None
+def _security(options: StreamOptions) -> CurveServer | None:
+    return server_keys(options.curve_secret_key, options.curve_allowed_keys)
+
+
+def public_key(options: StreamOptions) -> str | None:
+    """The key by which readers know a stream of these options, `None` where everybody may read."""
+    security = _security(options)
+    return None if security is None else security.public_key.decode()
 
 
 def _ring_size(options: StreamOptions) -> tuple[int, int]:

@@ -29,7 +29,7 @@ from xspress3.stream.publisher import ReaderStatus, Samples
 from xspress3.stream.shm import ShmPublisher
 from xspress3.stream.streams.chunker import Chunk, Chunker
 from xspress3.stream.streams.filters import FilterFunction, apply_filters
-from xspress3.stream.streams.links import Link, make_link, max_samples
+from xspress3.stream.streams.links import Link, make_link, max_samples, public_key
 from xspress3.stream.streams.options import StreamOptions
 from xspress3.worker import Worker
 
@@ -136,7 +136,11 @@ class OutputStream:
             self._is_closing = False
             self._link = make_link(chosen, self._numbering)
             self._max_samples = max_samples(self._link, chosen)
-            self.params = {**chosen.to_params(), "url": self._link.endpoint}
+            self.params = {
+                **chosen.to_params(),
+                "curve_public_key": public_key(chosen),
+                "url": self._link.endpoint,
+            }
             self._begin()
             self._ticker = Worker(f"stream-{chosen.name or 'output'}", self._tick, self._tick_failed)
             self._ticker.start()

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any, Union
 
-from xspress3.errors import SharedMemoryError
+import zmq
+
+from xspress3.errors import ConfigurationError, SharedMemoryError
 from xspress3.stream.local import LocalSubscriber
 from xspress3.stream.messages import Alive, SessionStart
+from xspress3.stream.security import client_keys, no_keys
 from xspress3.stream.shm import ShmSubscriber, ring_of
 from xspress3.stream.subscriber import Subscriber
 
@@ -19,6 +23,7 @@ __all__ = ["Source", "open_source"]
 logger = logging.getLogger(__name__)
 
 Source = Union[Subscriber, LocalSubscriber, ShmSubscriber]
+KeyFile = Union[str, PathLike[str], None]
 
 
 def open_source(
@@ -29,6 +34,8 @@ def open_source(
     timeout: float,
     queue_messages: int = 64,
     wants_backlog: bool = False,
+    key: KeyFile = None,
+    server_key: KeyFile = None,
 ) -> Source:
     """The source at `params["url"]`, joined.
 
@@ -38,6 +45,17 @@ def open_source(
         As of `Subscriber`.
     timeout
         Seconds to wait for the stream to say in which shared memory it is, where it is in any.
+    key
+        File with the secret key of this reader, for streams that admit readers by key.
+    server_key
+        File with the public key of the stream; left alone, the one in `params` is taken.
+
+    Raises
+    ------
+    ConfigurationError
+        When a key is missing or cannot be read.
+    StreamRefusedError
+        When the stream does not admit this reader.
     """
     url = str(params["url"])
     reader_name = name or threading.current_thread().name
@@ -48,10 +66,30 @@ def open_source(
         "wants_backlog": wants_backlog,
     }
     is_local = url.startswith("inproc://")
-    source = LocalSubscriber(url, **options) if is_local else Subscriber(url, **options)
+    secure = _keys(params, key, server_key)
+    source = LocalSubscriber(url, **options) if is_local else Subscriber(url, secure=secure, **options)
     if params.get("transfermode") == "plaindata":
         return source
-    return _through_memory(source, timeout, reader_name)
+    try:
+        return _through_memory(source, timeout, reader_name)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _keys(
+    params: Mapping[str, Any], key: KeyFile, server_key: KeyFile
+) -> Callable[[zmq.Socket[bytes]], None]:
+    """Puts the keys of a reader on its socket, where there are any."""
+    said = params.get("curve_public_key")
+    if said is not None and key is None:
+        raise ConfigurationError(
+            f"{params['url']} admits readers by key, and none was given; allowed is key=FILE, "
+            "see `xspress3 keys make`"
+        )
+    known = said.encode() if isinstance(said, str) else None
+    security = client_keys(key, known if server_key is None else server_key)
+    return no_keys if security is None else security.apply
 
 
 def _through_memory(source: Union[Subscriber, LocalSubscriber], timeout: float, name: str) -> Source:
