@@ -1,0 +1,26 @@
+"""Measurements with tiny numbers: that they run and count right, never how fast anything is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from benchmarks.rows import Row
+
+
+@pytest.fixture
+def by_name() -> Callable[[Iterable[Row]], dict[str, Row]]:
+    """Rows by name, all different, and each a finite number."""
+
+    def arrange(rows: Iterable[Row]) -> dict[str, Row]:
+        rows = list(rows)
+        found = {row.name: row for row in rows}
+        assert len(found) == len(rows)
+        for row in rows:
+            assert math.isfinite(row.value), row
+            assert row.ratio is None or row.ratio > 0, row
+        return found
+
+    return arrange
