@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import threading
@@ -77,7 +78,7 @@ class PipelineRun:
         """The file written."""
         return Path(self.report["path"])
 
-    def memory_growth(self, process: str) -> int:
+    def memory_growth(self, process: str) -> float:
         """Difference of the means over the last and the first tenth of the run."""
         return growth(self.memory[process])
 
@@ -184,10 +185,10 @@ class MemorySampler:
         self._thread.join()
 
 
-def growth(samples: list[int]) -> int:
-    """Difference of the means over the last and the first tenth, 0 where there are no samples."""
+def growth(samples: list[int]) -> float:
+    """Difference of the means over the last and the first tenth, NaN where there are no samples."""
     tenth = max(len(samples) // 10, 1)
-    return int(np.mean(samples[-tenth:]) - np.mean(samples[:tenth])) if samples else 0
+    return float(np.mean(samples[-tenth:]) - np.mean(samples[:tenth])) if samples else math.nan
 
 
 def verify(run: PipelineRun, frames: dict[str, npt.NDArray[np.uint32]]) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +38,8 @@ PLAYED_FRAMES = 64
 PAUSE = 5.0
 FRESH = Wanted(most=64)
 """Blocks that a viewer may be behind: fewer than may be on the way to a reader that gets all."""
+SOME = Wanted(least=1)
+"""A reader that lost nothing did not stop long enough to show anything."""
 STATUS_INTERVAL = 0.005
 DRAW_INTERVAL = 0.02
 
@@ -80,17 +84,22 @@ def soak_rows(n_frames: int, directory: Path, pause: float = PAUSE) -> list[Row]
             "frames",
             wanted=NOTHING,
         ),
-        Row("viewer: typically behind", float(np.median(lag)), "blocks"),
-        Row(f"viewer: at most behind, {len(lag)} looks", float(lag.max()), "blocks", wanted=FRESH),
+        Row("viewer: typically behind", _of(np.median, lag), "blocks"),
+        Row(f"viewer: at most behind, {len(lag)} looks", _of(np.max, lag), "blocks", wanted=FRESH),
         Row("viewer: behind when all was over", n_frames - soak.viewer_end, "frames", wanted=NOTHING),
         Row(f"reader that stops for {pause:g} s: received", told["received"], "frames"),
-        Row(f"reader that stops for {pause:g} s: told as lost", told["told"], "frames"),
+        Row(f"reader that stops for {pause:g} s: told as lost", told["told"], "frames", wanted=SOME),
         Row(f"reader that stops for {pause:g} s: neither", unaccounted, "frames", wanted=NOTHING),
         *(
             Row(f"memory growth of the {name}, first to last tenth", growth(samples) / 1e6, "MB", wanted=FLAT)
             for name, samples in soak.run.memory.items()
         ),
     ]
+
+
+def _of(what: Callable[..., Any], values: npt.NDArray[Any]) -> float:
+    """A figure of `values`, NaN where there are none."""
+    return float(what(values)) if len(values) else math.nan
 
 
 def run_soak(playback: Path, n_frames: int, directory: Path, pause: float) -> Soak:
@@ -111,7 +120,7 @@ def run_soak(playback: Path, n_frames: int, directory: Path, pause: float) -> So
             report, seconds = follow(serve, write)
         seen, told = viewer.hear(), dawdler.hear()
     run = PipelineRun(n_frames, seconds, report, sampler.memory)
-    lag = _lag(np.asarray(position.looks), np.asarray(seen["blocks"]))
+    lag = _lag(*(np.array(pairs, np.int64).reshape(-1, 2) for pairs in (position.looks, seen["blocks"])))
     return Soak(run, seen["frames_per_block"], lag, seen["newest"], told)
 
 

@@ -12,14 +12,17 @@ from benchmarks.rows import Row
 
 @pytest.fixture
 def by_name() -> Callable[[Iterable[Row]], dict[str, Row]]:
-    """Rows by name, all different, and each a finite number."""
+    """Rows by name, all different, and each a finite number.
+
+    Of so short a run nobody may have looked at memory or at a reader's place: these may be missing.
+    """
 
     def arrange(rows: Iterable[Row]) -> dict[str, Row]:
         rows = list(rows)
         found = {row.name: row for row in rows}
         assert len(found) == len(rows)
         for row in rows:
-            assert math.isfinite(row.value), row
+            assert math.isfinite(row.value) or row.unit in ("MB", "blocks"), row
             assert row.ratio is None or row.ratio > 0, row
         return found
 

@@ -28,3 +28,9 @@ def test_the_lag_is_what_was_sent_less_what_the_viewer_had_when_it_was_asked():
     blocks = np.array([[10, 32], [20, 128], [40, 256]])
 
     assert _lag(looks, blocks).tolist() == [32, 32, 32, 0]
+
+
+def test_without_a_look_there_is_no_lag():
+    nothing = np.empty((0, 2), np.int64)
+
+    assert len(_lag(nothing, np.array([[10, 32]]))) == 0
