@@ -162,7 +162,7 @@ class _Bench:
                 begin = time.perf_counter()
             place = number % n_sources
             np.copyto(self._targets[place], self._sources[place])
-            self.n_wrong += self._targets[place][0, 0] != place
+            self.n_wrong += bool(self._targets[place][0, 0] != place)
         return n_chunks / (time.perf_counter() - begin)
 
     def _send(self, way: Way, n_chunks: int) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 
 import pytest
 
@@ -21,6 +23,7 @@ def by_name() -> Callable[[Iterable[Row]], dict[str, Row]]:
         rows = list(rows)
         found = {row.name: row for row in rows}
         assert len(found) == len(rows)
+        json.dumps([asdict(row) for row in rows])  # as the program writes them
         for row in rows:
             assert math.isfinite(row.value) or row.unit in ("MB", "blocks"), row
             assert row.ratio is None or row.ratio > 0, row
