@@ -1,4 +1,4 @@
-"""Measures the way from the detector to a file, prints a table, and writes the same as JSON."""
+"""Measures the way from the detector to a file, and streams; prints tables, and writes the same as JSON."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -16,15 +16,16 @@ from rich.table import Table
 
 from benchmarks.baselines import compression_rate, copy_rate, plain_writer_rate
 from benchmarks.frames import make_frames, save_playback
+from benchmarks.latency import latency_rows
 from benchmarks.library import arming_loop, physics_rate, read_cost
+from benchmarks.link import link_rows
 from benchmarks.pipeline import PipelineRun, run_pipeline, verify
-from benchmarks.rows import Row, Wanted, missed
+from benchmarks.rows import FLAT, NOTHING, Row, Wanted, missed
+from benchmarks.soak import soak_rows
+from benchmarks.streams import Plan, stream_rows
 
 FRAMES_PER_BLOCK = 32
 PLAYED_FRAMES = 64
-NOTHING = Wanted(most=0)
-FLAT = Wanted(most=50)
-"""Growth of memory in MB that is none, over a run of some 15 s."""
 
 
 def measure(n_frames: int, directory: Path) -> list[Row]:
@@ -112,9 +113,37 @@ def _memory_row(run: PipelineRun, process: str) -> Row:
     )
 
 
-def show(rows: list[Row]) -> None:
+@dataclass(frozen=True)
+class Part:
+    """A table: its title, and what measures its rows, given what was chosen and where files may go."""
+
+    title: str
+    measure: Callable[[argparse.Namespace, Path], list[Row]]
+
+
+PARTS = {
+    "detector": Part(
+        "From the detector to a file: 4 x 4096 bins, uint32",
+        lambda chosen, path: measure(chosen.frames, path),
+    ),
+    "streams": Part(
+        "Streams of samples, one producer and one consumer",
+        lambda chosen, _path: stream_rows(Plan(rounds=chosen.rounds)),
+    ),
+    "link": Part(
+        "Through a network of 1 Gbit/s: 4 x 4096 bins, uint32",
+        lambda chosen, path: link_rows(chosen.link_frames, path),
+    ),
+    "latency": Part(
+        "At 1,000 frames/s: 4 x 4096 bins, uint32", lambda chosen, _path: latency_rows(chosen.latency_frames)
+    ),
+    "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
+}
+
+
+def show(rows: list[Row], title: str) -> None:
     """Print the table."""
-    table = Table(title="From the detector to a file: 4 x 4096 bins, uint32")
+    table = Table(title=title)
     for column, justify in (
         ("what", "left"),
         ("value", "right"),
@@ -134,17 +163,28 @@ def show(rows: list[Row]) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, show, write; 1 when that was asked for and something is not as wanted."""
     chosen = _parse(arguments)
-    with tempfile.TemporaryDirectory(dir=chosen.directory) as directory:
-        rows = measure(chosen.frames, Path(directory))
+    rows: list[Row] = []
+    for name in chosen.only or PARTS:
+        part = PARTS[name]
+        with tempfile.TemporaryDirectory(dir=chosen.directory) as directory:
+            found = part.measure(chosen, Path(directory))
+        show(found, part.title)
+        rows += found
     chosen.output.parent.mkdir(parents=True, exist_ok=True)
     chosen.output.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-    show(rows)
     return int(chosen.check and bool(missed(rows)))
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=500_000)
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, help="measure this part; repeatable (default: all)"
+    )
+    parser.add_argument("--frames", type=int, default=500_000, help="of `detector` (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=7, help="of `streams` (default: %(default)s)")
+    parser.add_argument("--link-frames", type=int, default=100_000, help="(default: %(default)s)")
+    parser.add_argument("--latency-frames", type=int, default=10_000, help="(default: %(default)s)")
+    parser.add_argument("--soak-frames", type=int, default=1_000_000, help="(default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--directory", help="where the files go; on a local disk (default: a temporary one)")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a figure is not as wanted")

@@ -19,16 +19,16 @@ from xspress3.config import DetectorConfig
 from xspress3.detector import Xspress3Detector
 from xspress3.model import N_BINS, N_SCALERS, Acquisition
 
-__all__ = ["ArmingLoop", "arming_loop", "physics_rate", "read_cost"]
+__all__ = ["ArmingLoop", "arming_loop", "physics_rate", "read_cost", "simulated_detector"]
 
 N_FRAMES = 64
 ROUNDS = 200
 
 
 @contextmanager
-def _detector(**description: object) -> Iterator[Xspress3Detector]:
-    """A simulated detector with frames on demand."""
-    variables = sim.environment(clock="demand", channels=N_CHANNELS, **description)
+def simulated_detector(**description: object) -> Iterator[Xspress3Detector]:
+    """A simulated detector, with frames on demand unless said otherwise."""
+    variables = sim.environment(**{"clock": "demand", "channels": N_CHANNELS, **description})
     os.environ.update(variables)
     try:
         with Xspress3Detector.open(DetectorConfig(library=str(sim.library_path()))) as detector:
@@ -43,7 +43,7 @@ def read_cost(source: str, playback: Path | None = None) -> float:
     more = {} if playback is None else {"playback": playback}
     histogram = np.zeros((N_FRAMES, N_CHANNELS, N_BINS), "<u4")
     other = np.zeros_like(histogram)
-    with _detector(source=source, **more) as detector:
+    with simulated_detector(source=source, **more) as detector:
         detector.arm(Acquisition(exposure_time=0.001, frames_per_trigger=N_FRAMES))
         reads, copies = [], []
         for _ in range(ROUNDS):
@@ -62,7 +62,7 @@ def physics_rate(counts_per_frame: float = 250.0, seconds: float = 2.0) -> float
     rate = [counts_per_frame / exposure_time] * N_CHANNELS
     histogram = np.zeros((N_FRAMES, N_CHANNELS, N_BINS), "<u4")
     scalers = np.zeros((N_FRAMES, N_CHANNELS, N_SCALERS), "<u4")
-    with _detector(source="physics", rate=rate) as detector:
+    with simulated_detector(source="physics", rate=rate) as detector:
         detector.arm(Acquisition(exposure_time=exposure_time, frames_per_trigger=1 << 20))
         first, begin = 0, time.perf_counter()
         while (elapsed := time.perf_counter() - begin) < seconds:
@@ -88,7 +88,7 @@ def arming_loop(n_rounds: int = 10_000) -> ArmingLoop:
     process = psutil.Process()
     histogram = np.zeros((1, N_CHANNELS, N_BINS), "<u4")
     scalers = np.zeros((1, N_CHANNELS, N_SCALERS), "<u4")
-    with _detector(source="pattern") as detector:
+    with simulated_detector(source="pattern") as detector:
 
         def take() -> None:
             detector.arm(acquisition)

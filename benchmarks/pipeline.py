@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,9 +21,42 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-__all__ = ["PipelineRun", "run_pipeline", "verify"]
+__all__ = [
+    "HERE",
+    "MemorySampler",
+    "PipelineRun",
+    "Place",
+    "follow",
+    "growth",
+    "next_event",
+    "run_pipeline",
+    "running",
+    "running_writer",
+    "serve_options",
+    "verify",
+]
 
 SAMPLE_INTERVAL = 0.1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the two programs run.
+
+    Parameters
+    ----------
+    serve_in, write_in
+        Words that stand before each command.
+    interface
+        Where the streamer listens, and the writer finds it.
+    """
+
+    serve_in: tuple[str, ...] = ()
+    write_in: tuple[str, ...] = ()
+    interface: str = "127.0.0.1"
+
+
+HERE = Place()
 
 
 @dataclass
@@ -42,59 +78,93 @@ class PipelineRun:
         """The file written."""
         return Path(self.report["path"])
 
-    def memory_growth(self, process: str) -> int:
+    def memory_growth(self, process: str) -> float:
         """Difference of the means over the last and the first tenth of the run."""
-        samples = self.memory[process]
-        tenth = max(len(samples) // 10, 1)
-        return int(np.mean(samples[-tenth:]) - np.mean(samples[:tenth]))
+        return growth(self.memory[process])
 
 
-def run_pipeline(playback: Path, n_frames: int, directory: Path) -> PipelineRun:
+def run_pipeline(
+    playback: Path, n_frames: int, directory: Path, place: Place = HERE, compression: str = "bslz4"
+) -> PipelineRun:
     """Write `n_frames` to a file as fast as it goes."""
-    serve = _start("xspress3.cli", "serve", "--json", *_serve_options(playback, n_frames))
-    listening = _event(serve)
-    port = str(urlsplit(listening["data"]).port)
-    options = ["--port", port, "--directory", str(directory), "--sessions", "1", "--json", "--quiet"]
-    write = _start("receivers.cli", "write", *options)
-    _event(serve)  # the session has begun
+    options = [
+        *serve_options(playback, n_frames),
+        "--interface",
+        place.interface,
+        "--compression",
+        compression,
+    ]
+    with ExitStack() as stack:
+        serving = running("xspress3.cli", "serve", *options, before=place.serve_in)
+        serve = stack.enter_context(serving)
+        listening = next_event(serve)
+        write = stack.enter_context(running_writer(listening["data"], directory, place.write_in))
+        next_event(serve)  # the session has begun
+        with MemorySampler({"streamer": serve.pid, "writer": write.pid}) as sampler:
+            report, seconds = follow(serve, write)
+    return PipelineRun(n_frames, seconds, report, sampler.memory)
+
+
+def running_writer(
+    endpoint: str, directory: Path, before: tuple[str, ...] = ()
+) -> AbstractContextManager[subprocess.Popen[str]]:
+    """The program that writes one session of the streamer at `endpoint` to a file."""
+    address = urlsplit(endpoint)
+    options = ["--host", str(address.hostname), "--port", str(address.port), "--directory", str(directory)]
+    return running("receivers.cli", "write", *options, "--sessions", "1", "--json", "--quiet", before=before)
+
+
+def follow(serve: subprocess.Popen[str], write: subprocess.Popen[str]) -> tuple[dict[str, Any], float]:
+    """Wait until the writer has the session; what it reports, and the seconds from now on."""
     begin = time.perf_counter()
-    memory: dict[str, list[int]] = {"streamer": [], "writer": []}
-    sampler = _Sampler({"streamer": serve.pid, "writer": write.pid}, memory)
     output, _ = write.communicate()
     seconds = time.perf_counter() - begin
-    sampler.close()
     serve.communicate()
     if write.returncode or serve.returncode:
         raise SystemExit(f"pipeline failed: serve gave {serve.returncode}, write {write.returncode}")
-    return PipelineRun(n_frames, seconds, json.loads(output)["sessions"][0], memory)
+    report: dict[str, Any] = json.loads(output)["sessions"][0]
+    return report, seconds
 
 
-def _serve_options(playback: Path, n_frames: int) -> list[str]:
+def serve_options(playback: Path, n_frames: int, n_readers: int = 1) -> list[str]:
+    """Options of `serve` with which so many frames come as fast as they are taken."""
     simulated = {"source": "playback", "playback": playback, "clock": "demand"}
     words = [word for key, value in simulated.items() for word in ("--sim", f"{key}={value}")]
-    stream = ["--port", "0", "--monitor-port", "0", "--wait-readers", "1", "--join-timeout", "600"]
-    return ["--library", "sim", *words, *stream, "--exposure", "0.0002", "--frames", str(n_frames)]
+    ports = ["--port", "0", "--monitor-port", "0"]
+    readers = ["--wait-readers", str(n_readers), "--join-timeout", "600"]
+    frames = ["--exposure", "0.0002", "--frames", str(n_frames)]
+    return ["--json", "--library", "sim", *words, *ports, *readers, *frames]
 
 
-def _start(module: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True)
+@contextmanager
+def running(module: str, *arguments: str, before: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[str]]:
+    """A program of ours as a process, its output to be read; killed where it still runs at the end."""
+    command = [*before, sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
-def _event(process: subprocess.Popen[str]) -> dict[str, Any]:
+def next_event(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """The next thing that a program told in JSON."""
     assert process.stdout is not None
-    told: dict[str, Any] = json.loads(process.stdout.readline())
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit(f"{process.args} ended with {process.wait()}")
+    told: dict[str, Any] = json.loads(line)
     return told
 
 
-class _Sampler:
-    """Notes the memory of processes until it is closed."""
+class MemorySampler:
+    """Notes in `memory` how much processes have, ten times a second, until it is left or one has ended."""
 
-    def __init__(self, pids: dict[str, int], memory: dict[str, list[int]]) -> None:
+    def __init__(self, pids: dict[str, int]) -> None:
+        self.memory: dict[str, list[int]] = {name: [] for name in pids}
         self._processes = {name: psutil.Process(pid) for name, pid in pids.items()}
-        self._memory = memory
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="memory-sampler")
-        self._thread.start()
 
     def _run(self) -> None:
         while not self._stop.wait(SAMPLE_INTERVAL):
@@ -104,11 +174,21 @@ class _Sampler:
                 return
             if all(sizes.values()):
                 for name, size in sizes.items():
-                    self._memory[name].append(size)
+                    self.memory[name].append(size)
 
-    def close(self) -> None:
+    def __enter__(self) -> MemorySampler:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
         self._stop.set()
         self._thread.join()
+
+
+def growth(samples: list[int]) -> float:
+    """Difference of the means over the last and the first tenth, NaN where there are no samples."""
+    tenth = max(len(samples) // 10, 1)
+    return float(np.mean(samples[-tenth:]) - np.mean(samples[:tenth])) if samples else math.nan
 
 
 def verify(run: PipelineRun, frames: dict[str, npt.NDArray[np.uint32]]) -> int:

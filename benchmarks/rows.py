@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Row", "Wanted", "missed"]
+__all__ = ["FLAT", "NOTHING", "Row", "Wanted", "missed"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class Wanted:
         above = self.least is None or figure >= self.least
         below = self.most is None or figure <= self.most
         return above and below and figure == figure
+
+
+NOTHING = Wanted(most=0)
+FLAT = Wanted(most=50)
+"""Growth of memory in MB that is none, over a run of some 15 s and more."""
 
 
 @dataclass(frozen=True)

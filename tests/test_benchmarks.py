@@ -46,7 +46,7 @@ def test_the_program_ends_with_1_when_it_shall_check_and_a_row_misses(
     monkeypatch.setattr(program, "measure", lambda n_frames, directory: rows)
     output = tmp_path / "bench.json"
 
-    assert program.main([*options, "--output", str(output)]) == code
+    assert program.main([*options, "--only", "detector", "--output", str(output)]) == code
 
     assert ("MISSED" in capsys.readouterr().out) == (ratio > 1.5)
     assert json.loads(output.read_text())[0]["wanted"] == {"least": None, "most": 1.5}
