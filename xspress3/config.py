@@ -38,6 +38,8 @@ class DetectorConfig:
         Path of the library; `None` for the one that environment or system names.
     base_ip
         Address of the host's side; `None` is the library's default.
+    base_port, base_mac
+        First UDP port, and first address of the cards' network; -1 and `None` are the library's defaults.
     n_channels
         Channels to use; `None` for all that there are.
     ring_frames
@@ -52,6 +54,8 @@ class DetectorConfig:
 
     library: str | None = None
     base_ip: str | None = None
+    base_port: int = -1
+    base_mac: str | None = None
     n_channels: int | None = None
     ring_frames: int = 16384
     settings: str | None = None
