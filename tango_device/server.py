@@ -117,9 +117,9 @@ def _input(name: str, check: Callable[[Any], Any]) -> dict[str, Any]:
     }
 
 
-_KEPT = {"memorized": True, "hw_memorized": True}
-_EXPERT = {"display_level": DispLevel.EXPERT}
-_COUNT = {"min_value": 1, "max_value": MAX_ITFG_FRAMES, "format": "%d"}
+_KEPT: dict[str, Any] = {"memorized": True, "hw_memorized": True}
+_EXPERT: dict[str, Any] = {"display_level": DispLevel.EXPERT}
+_COUNT: dict[str, Any] = {"min_value": 1, "max_value": MAX_ITFG_FRAMES, "format": "%d"}
 
 
 def _rois(controller: Controller) -> npt.NDArray[np.int32]:
