@@ -51,6 +51,8 @@ TRIGGER_PATIENCE = 0.25
 """Seconds that a software trigger waits for the frame of the one before."""
 CLOSE_FILE_TIME = 60.0
 """Seconds after the last frame within which the file must be closed."""
+JOIN_TIME = 10.0
+"""Seconds after the last frame within which a writer that was started again must have joined."""
 PROGRESS_INTERVAL = 0.1
 HEALTH_INTERVAL = 5.0
 _TURN_RUNNING = 0.004
@@ -327,7 +329,8 @@ class Controller:
         has_ended = status.session_id == session.session_id and status.ended
         late = time.monotonic() - (run.done_at or 0.0)
         if run.writer_error:
-            if has_ended or late > _TURN_IDLE * 20:
+            has_missed = status.session_id != session.session_id and status.state is WriterState.IDLE
+            if has_ended or has_missed or late > JOIN_TIME:
                 rest = f"; later ones are in {status.path}" if has_ended and status.path else ""
                 self._fault(run.writer_error + rest)
             return False
@@ -535,6 +538,7 @@ class Controller:
 
     def _arm(self, make: Callable[[], Acquisition]) -> Session:
         with self._command, self._remembering():
+            self._settled.wait(COMMAND_TIME)  # scripts arm at once after Init
             hardware = self._require_open("Arm")
             self._refuse_unfinished()
             acquisition = make()

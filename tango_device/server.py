@@ -53,8 +53,8 @@ _STATES = {
 }
 START_TIME = 30.0
 """Seconds that the server waits, when it starts, for the detector to open."""
-INIT_TIME = 1.5
-"""The same when a client calls Init, and waits 3 s for its answer."""
+INIT_TIME = 0.05
+"""The same when a client calls Init: it sees the state, and `Arm` waits for it to change."""
 CLOSE_TIME = 30.0
 _STATE, _PROGRESS = "State", "progress"
 MAX_ROIS = 8

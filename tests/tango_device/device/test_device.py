@@ -360,6 +360,9 @@ def test_init_in_any_state_a_hundred_times(device, take):
     wait_for(device, DevState.STANDBY)
     assert device.ExposureTime == 0.002
     take(nFramesPerTrigger=2)
+    device.Init()
+    device.Arm()
+    assert device.state() == DevState.RUNNING
 
 
 def test_single_frames_one_after_the_other_make_a_complete_file_each(device, tmp_path):
