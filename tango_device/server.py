@@ -665,8 +665,7 @@ def _texts(values: Any) -> tuple[str, ...]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a server; `argv` is the name of the instance, and options of Tango."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    Xspress3DS.run_server(["Xspress3DS", *arguments])
+    Xspress3DS.run_server(list(sys.argv[1:] if argv is None else argv))
     return 0
 
 

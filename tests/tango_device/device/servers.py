@@ -12,8 +12,7 @@ from pathlib import Path
 import tango
 
 DEVICE = "test/xspress3/1"
-INSTANCE = "xspress3ds"
-"""With `-file=` cppTango 10.3 finds no other instance than the name of the class in small letters."""
+INSTANCE = "test"
 START_TIME = 30.0
 CALL_TIME = 3.0
 """Seconds that clients wait by default; no call may take longer."""
