@@ -26,7 +26,7 @@ import tango
 from xspress3.errors import StateError
 from xspress3.terminal import run_program, say
 
-__all__ = ["main"]
+__all__ = ["DEVICE", "connect", "database", "device_server", "main", "register"]
 
 DEVICE = "demo/xspress3/1"
 INSTANCE = "demo"
@@ -53,10 +53,10 @@ def _run(arguments: argparse.Namespace) -> int:
     directory = Path(arguments.directory or tempfile.mkdtemp(prefix="xspress3-demo-")).resolve()
     with ExitStack() as stack:
         stack.enter_context(_ends_on_sigterm())
-        host = stack.enter_context(_database(directory))
-        _register(arguments.channels)
-        stack.enter_context(_device_server(directory))
-        proxy = _connect()
+        host = stack.enter_context(database(directory))
+        register(arguments.channels)
+        stack.enter_context(device_server(directory))
+        proxy = connect()
         say(f"TANGO_HOST={host}, device {DEVICE}, logs in {directory}")
         path = _take(proxy, arguments, directory / "demo.h5")
     say("")
@@ -97,7 +97,7 @@ def _process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]
 
 
 @contextmanager
-def _database(directory: Path) -> Iterator[str]:
+def database(directory: Path) -> Iterator[str]:
     """A database server on a free port of this host only, with its tables in a file; gives its address."""
     log, file = directory / "database.log", directory / "tango.db"
     os.environ["PYTANGO_DATABASE_NAME"] = str(file)
@@ -118,7 +118,7 @@ def _host_port(process: subprocess.Popen[bytes], log: Path) -> str:
     raise StateError(f"the database server did not start, see {log}; it comes with: pip install pytango-db")
 
 
-def _register(channels: int) -> None:
+def register(channels: int) -> None:
     database = tango.Database()
     info = tango.DbDevInfo()
     info.name, info._class, info.server = DEVICE, "Xspress3DS", f"Xspress3DS/{INSTANCE}"
@@ -128,13 +128,13 @@ def _register(channels: int) -> None:
 
 
 @contextmanager
-def _device_server(directory: Path) -> Iterator[None]:
+def device_server(directory: Path) -> Iterator[None]:
     command = [sys.executable, "-m", "tango_device", INSTANCE, "-ORBendPoint", "giop:tcp:127.0.0.1:0"]
     with _process(command, directory / "device.log"):
         yield
 
 
-def _connect() -> tango.DeviceProxy:
+def connect() -> tango.DeviceProxy:
     """The device, once it answers and is ready."""
     deadline = time.monotonic() + START_TIME
     while True:
