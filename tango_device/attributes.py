@@ -134,4 +134,7 @@ def _make_spectrum(name: str) -> attribute:
 
 def is_same(before: Any, now: Any) -> bool:
     """Whether a value that was pushed is still right."""
-    return type(before) is type(now) and bool(np.array_equal(before, now))
+    if type(before) is not type(now):
+        return False
+    is_float = np.asarray(now).dtype.kind == "f"
+    return bool(np.array_equal(before, now, equal_nan=is_float))

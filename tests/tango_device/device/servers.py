@@ -28,7 +28,7 @@ PROPERTIES = {
 class Server:
     """`python -m tango_device`, started, watched and ended by its process id."""
 
-    def __init__(self, folder: Path, **properties: object) -> None:
+    def __init__(self, folder: Path, *, has_file: bool = True, **properties: object) -> None:
         self.folder = folder
         self.file = folder / "properties.txt"
         self.port = _free_port()
@@ -37,7 +37,8 @@ class Server:
         self.log = (folder / "server.log").open("a")
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "tango_device", INSTANCE, f"-file={self.file}"),
+                *(sys.executable, "-m", "tango_device", INSTANCE),
+                *([f"-file={self.file}"] if has_file else ["-nodb", "-dlist", DEVICE]),
                 *("-ORBendPoint", f"giop:tcp:127.0.0.1:{self.port}"),
             ],
             stdin=subprocess.DEVNULL,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import h5py
@@ -87,9 +89,22 @@ def test_a_detector_that_cannot_be_opened_is_a_fault_with_its_reason(start_serve
 
     assert proxy.state() == DevState.FAULT
     assert reason in proxy.status()
-    with pytest.raises(tango.DevFailed, match="StateError"):
-        proxy.Arm()
-    proxy.Stop()
+    for command in (
+        ["Arm"],
+        ["SoftwareTrigger"],
+        ["TakeData", 1.0],
+        ["StartStream"],
+        ["ReadHistogram", [0, 1]],
+        ["ReadRawCounts_Window1", [0, 1, 1]],
+        ["SimulateHardwareTriggers", 1],
+        ["SaveSettings", "/"],
+    ):
+        with pytest.raises(tango.DevFailed, match="StateError"):
+            proxy.command_inout(*command)
+    for name in ("Stop", "Abort", "StopStream"):
+        proxy.command_inout(name)
+    proxy.ExposureTime = 0.5
+    assert proxy.state() == DevState.FAULT
     values = proxy.read_attributes(["nFramesAcquired", "nChannels", "LastError", "WriterState"])
     assert not any(value.has_failed for value in values)
 
@@ -115,3 +130,43 @@ def test_a_writer_that_dies_is_a_fault_after_the_last_frame_and_reset_ends_it(st
     proxy.Arm()
     wait_for(proxy, DevState.STANDBY)
     assert read_summary(tmp_path / "y.h5").is_complete
+
+
+def test_without_any_database_the_server_runs_with_its_defaults(start_server):
+    proxy = start_server(has_file=False).proxy
+
+    assert proxy.state() == DevState.FAULT  # there is no vendor's library here
+    assert "library" in proxy.status()
+    assert proxy.ExposureTime == 0.1
+
+
+def test_logs_of_our_packages_go_to_the_targets_of_tango(start_server, tmp_path, eventually):
+    proxy = start_server(Library="/nowhere/lib.so").proxy
+    proxy.add_logging_target(f"file::{tmp_path / 'device.log'}")
+    proxy.set_logging_level(int(tango.LogLevel.LOG_ERROR))
+
+    proxy.Init()
+
+    eventually(lambda: "tango_device.supervisor: opening" in (tmp_path / "device.log").read_text())
+    assert "/nowhere/lib.so" in (tmp_path / "device.log").read_text()
+
+
+CLIENT = """
+import sys, tango
+tango.DeviceProxy(sys.argv[1]).Arm()
+print("armed", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_client_that_dies_while_armed_leaves_the_device_to_others(start_server):
+    server = start_server()
+    command = [sys.executable, "-c", CLIENT, server.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdout.readline() == "armed\n"
+        client.kill()
+
+    assert server.proxy.state() == DevState.RUNNING
+    server.proxy.SoftwareTrigger()
+    wait_for(server.proxy, DevState.STANDBY)
+    assert server.proxy.nFramesAcquired == 1
