@@ -48,6 +48,8 @@ __all__ = ["main"]
 PROGRAM = "xspress3-receiver"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 9999
+WRITER = "writer"
+"""Name under which the built-in writer of a sender joins, so that the sender can wait for it."""
 JOIN_TURN = 0.1
 """Seconds within which a signal is obeyed while nobody answers."""
 
@@ -96,6 +98,12 @@ def _add_write(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default=[],
         metavar="DIR",
         help="with --follow: files may be made below here only; repeatable (default: anywhere)",
+    )
+    parser.add_argument(
+        "--as",
+        dest="reader_name",
+        metavar="NAME",
+        help=f"name under which to join (default: {WRITER} with --follow, else one with the process number)",
     )
     parser.add_argument(
         "--while-stdin", action="store_true", help="end when standard input does, as with its parent process"
@@ -220,6 +228,7 @@ def _write_directed(arguments: argparse.Namespace) -> int:
     """Write what its sender wants written, telling each event; the counts are in the events."""
     with _needs_hdf5():
         from receivers.hdf5 import directed  # noqa: PLC0415  # h5py is an extra
+    arguments.reader_name = arguments.reader_name or WRITER
     sink = directed.DirectedSink(_tell_event, arguments.allow, flush_interval=arguments.flush_interval)
     _, code, error = _receive(arguments, [sink], on_joined=lambda: _tell_event("joined"))
     if error is not None:
@@ -293,7 +302,8 @@ def _receive(
             stack.callback(sink.close)
         if getattr(arguments, "while_stdin", False):
             stack.enter_context(_stop_with_stdin(stop))
-        subscriber = stack.enter_context(Subscriber(f"tcp://{arguments.host}:{arguments.port}"))
+        endpoint = f"tcp://{arguments.host}:{arguments.port}"
+        subscriber = stack.enter_context(Subscriber(endpoint, name=getattr(arguments, "reader_name", None)))
         if on_joined is not None and _wait_joined(subscriber, stop):
             on_joined()
         receiver = Receiver(subscriber, sinks, notify=_tell)

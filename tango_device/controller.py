@@ -98,15 +98,18 @@ class Controller(Views):
 
     def _arm(self, make: Callable[[], Acquisition]) -> Session:
         with self._command, self._remembering():
+            deadline = time.monotonic() + COMMAND_TIME
             self._settled.wait(COMMAND_TIME)  # scripts arm at once after Init
             hardware = self._require_open("Arm")
             self._refuse_unfinished()
             acquisition = make()
             hardware.detector.timing(acquisition)
             path = self._destination(hardware)
-            self._wait_previous()
+            self._wait_previous(deadline)
             is_written = path is not None
-            session = hardware.arm(acquisition, self._metadata(path), is_written=is_written)
+            session = hardware.arm(
+                acquisition, self._metadata(path), is_written=is_written, deadline=deadline
+            )
             if is_written:
                 hardware.writer.expect(session.session_id)
                 self._is_name_new = False
@@ -130,9 +133,9 @@ class Controller(Views):
                 f"{session.session_id}, allowed in STANDBY; Stop ends it"
             )
 
-    def _wait_previous(self) -> None:
+    def _wait_previous(self, deadline: float) -> None:
         """Wait for the file before, which is being closed."""
-        if not self._idle.wait(COMMAND_TIME):
+        if not self._idle.wait(max(deadline - time.monotonic(), 0)):
             raise AcquisitionTimeoutError(
                 f"Arm while the file of the session before is still being written: {self.frames_written} of "
                 f"{self.frames_acquired} frames; allowed in STANDBY"

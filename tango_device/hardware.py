@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from receivers.cli import WRITER
 from tango_device.properties import Properties, sim_environment
 from tango_device.writer import WriterProcess, WriterState, WriterStatus
 from xspress3.detector import Xspress3Detector
@@ -101,8 +102,10 @@ class Hardware:
         self.writer = self._new_writer()
         return status
 
-    def arm(self, acquisition: Acquisition, metadata: dict[str, Any], *, is_written: bool) -> Session:
-        """Begin a session, once everybody who must be there has joined.
+    def arm(
+        self, acquisition: Acquisition, metadata: dict[str, Any], *, is_written: bool, deadline: float
+    ) -> Session:
+        """Begin a session, once everybody who must be there has joined, at the latest at `deadline`.
 
         Raises
         ------
@@ -110,9 +113,9 @@ class Hardware:
             When somebody has not, or the detector cannot do it; nothing has begun then.
         """
         if is_written:
-            self.writer.wait_joined(2.0)
-        # TODO(#4): required=(*self.properties.required_receivers, "writer"), once readers have names.
-        return self.streamer.arm(acquisition, metadata=metadata)
+            self.writer.wait_joined(_until(deadline))
+            self.streamer.wait_readers(0, _until(deadline), names=(WRITER,))
+        return self.streamer.arm(acquisition, metadata=metadata, join_timeout=_until(deadline))
 
     def simulate_triggers(self, n_triggers: int, acquisition: Acquisition) -> None:
         """Have the simulator give edges, or gates, as fast as `acquisition` can take them.
@@ -145,3 +148,7 @@ class Hardware:
             self._stack.close()
         except Xspress3Error as error:
             logger.warning("closing: %s", error)
+
+
+def _until(deadline: float) -> float:
+    return max(deadline - time.monotonic(), 0.0)

@@ -94,12 +94,8 @@ def _stages(controller: Controller) -> str:
 
 
 def _receivers(controller: Controller) -> list[str]:
-    """Names of the readers where the streamer knows them, else how many there are."""
-    status = _status(controller)
-    readers = status.get("readers")
-    if isinstance(readers, (list, tuple)):
-        return [str(reader.get("name", reader) if isinstance(reader, dict) else reader) for reader in readers]
-    return [f"reader {n}" for n in range(status.get("n_readers", 0))]
+    hardware = controller.hardware
+    return [] if hardware is None else [reader.name for reader in hardware.streamer.status().readers]
 
 
 def _session_id(controller: Controller) -> int:
@@ -303,13 +299,13 @@ MONITORS: tuple[Monitor, ...] = (
         "ConnectedReceivers",
         _STRING,
         _receivers,
-        "Who reads the stream.",
+        "Names of those who read the stream.",
         dimensions=(64,),
     ),
     Monitor(
         "nReceivers",
         _LONG,
-        lambda c: int(_status(c).get("n_readers", 0)),
+        lambda c: len(_receivers(c)),
         "How many read the stream, the built-in writer among them.",
         "",
         "%d",

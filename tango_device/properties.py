@@ -88,14 +88,14 @@ class Properties:
         """
         if self.dialect not in _DIALECTS:
             raise ConfigurationError(f"StreamDialect: {self.dialect!r}, allowed is {', '.join(_DIALECTS)}")
-        if self.slow_reader not in ("wait", "drop"):
-            raise ConfigurationError(f"SlowReader: {self.slow_reader!r}, allowed is wait, drop")
         return StreamerConfig(
             stream_id=self.stream_id,
             interface=self.interface,
             data_port=self.streamer_port,
             monitor_port=self.monitor_port,
             compression=self.compression,
+            required_readers=self.required_receivers,
+            slow_reader=self.slow_reader,
             **self._newer_fields(),
         )
 
@@ -104,12 +104,6 @@ class Properties:
         # TODO(#4): once they are all there, plain arguments of `streamer_config`.
         known = {each.name for each in dataclasses.fields(StreamerConfig)}
         wanted: dict[str, tuple[str, Any, bool]] = {
-            "required_readers": (
-                "RequiredReceivers",
-                self.required_receivers,
-                bool(self.required_receivers),
-            ),
-            "slow_reader": ("SlowReader", self.slow_reader, self.slow_reader != "wait"),
             "compatibility": ("StreamDialect", self._compatibility(), self.dialect != "native"),
             "curve_keys": ("CurveKeys", self.curve_keys, bool(self.curve_keys)),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from dataclasses import replace
 
 import h5py
@@ -357,7 +358,7 @@ def test_a_library_that_is_not_there_is_a_fault_that_says_so_until_it_is_opened_
     ("change", "reason"),
     [
         ({"dialect": "morse"}, "StreamDialect"),
-        ({"slow_reader": "shoot"}, "SlowReader"),
+        ({"slow_reader": "shoot"}, "slow_reader"),
         ({"compression": "zip"}, "compression"),
         ({"streamer_port": 70000}, "data_port"),
         ({"allowed_directories": ("data",)}, "AllowedDirectories"),
@@ -393,3 +394,14 @@ def test_opening_again_in_mid_run_closes_the_file_properly(controller, tmp_path,
 
     assert controller.wait_open(15)
     assert read_summary(tmp_path / "x.h5").as_dict()["end_reason"].startswith("stopped")
+
+
+def test_a_receiver_that_is_required_and_missing_makes_arming_fail_with_its_name(make_controller):
+    controller = make_controller(replace(SIMULATED, required_receivers=("recorder",)))
+    began = time.monotonic()
+
+    with pytest.raises(Xspress3Error, match="recorder"):
+        controller.arm()
+
+    assert time.monotonic() - began < 3
+    assert controller.state is DeviceState.STANDBY

@@ -420,6 +420,11 @@ def test_alarms_are_shown_and_leave_the_state_as_it_is(device, take):
         device.set_attribute_config(config)
 
 
+def test_who_reads_the_stream_is_told(device, eventually):
+    eventually(lambda: list(device.ConnectedReceivers) == ["writer"])
+    assert device.nReceivers == 1
+
+
 def test_versions_are_told(device):
     versions = device.info().version_info
 
