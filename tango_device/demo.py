@@ -119,6 +119,7 @@ def _host_port(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def register(channels: int) -> None:
+    """Tell the database of a device with a simulated detector."""
     database = tango.Database()
     info = tango.DbDevInfo()
     info.name, info._class, info.server = DEVICE, "Xspress3DS", f"Xspress3DS/{INSTANCE}"
@@ -129,6 +130,7 @@ def register(channels: int) -> None:
 
 @contextmanager
 def device_server(directory: Path) -> Iterator[None]:
+    """The server of that device, with its log in `directory`."""
     command = [sys.executable, "-m", "tango_device", INSTANCE, "-ORBendPoint", "giop:tcp:127.0.0.1:0"]
     with _process(command, directory / "device.log"):
         yield

@@ -63,6 +63,7 @@ class Job:
         self.error: Exception | None = None
 
     def do(self) -> None:
+        """Do it; what it raises is kept."""
         try:
             self._action()
         except Exception as error:  # raised by who waits, or kept as the last error
@@ -70,9 +71,11 @@ class Job:
         self.done.set()
 
     def refuse(self, error: Exception) -> None:
+        """End the waiting without having done it."""
         self.error = error
         self.done.set()
 
 
 def one_line(error: BaseException) -> str:
+    """Class and text of an error, without line breaks."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
