@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from receivers.geometry import Geometry
 from receivers.hdf5 import layout
@@ -43,7 +44,7 @@ def reopen_file(path: Path, start: SessionStart, geometry: Geometry) -> tuple[h5
     Raises
     ------
     SinkError
-        When it is not one of ours, is not closed, or its frames have another shape; nothing was changed.
+        When it is not one of ours, is not closed, or tells of other shapes or windows; nothing was changed.
     """
     try:
         file = h5py.File(path, "r+", libver=layout.LIBVER, rdcc_nbytes=layout.CACHE_BYTES)
@@ -52,6 +53,7 @@ def reopen_file(path: Path, start: SessionStart, geometry: Geometry) -> tuple[h5
         raise SinkError(f"cannot append to {path}: {reason}") from error
     try:
         _check_shape(path, file, geometry)
+        _check_windows(path, file, geometry)
         before = _look(file)
         _note_session(file, before, start)
         return file, before
@@ -68,6 +70,14 @@ def _check_shape(path: Path, file: h5py.File, geometry: Geometry) -> None:
         raise SinkError(
             f"cannot append to {path}: its frames have shape {found}, those of the session {wanted}"
         )
+
+
+def _check_windows(path: Path, file: h5py.File, geometry: Geometry) -> None:
+    """Refuse other limits than those that the file tells of: counts in windows would not be what it says."""
+    if geometry.windows is None or "window_limits" not in file[layout.DETECTOR]:
+        return
+    if not np.array_equal(file[layout.DETECTOR]["window_limits"][()], np.array(geometry.windows)):
+        raise SinkError(f"cannot append to {path}: the windows have other limits now")
 
 
 def _look(file: h5py.File) -> Before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -119,6 +120,22 @@ def test_a_file_of_another_shape_is_left_and_a_neighbour_made(sender, run, sink,
 
     assert told[0]["event"] == "beside"
     assert told[-1]["path"] == str(tmp_path / "x_1.h5")
+
+
+def test_a_session_with_other_windows_gets_a_file_of_its_own(sender, run, sink, told, tmp_path):
+    path = tmp_path / "x.h5"
+    run(burst(sender, path, 0), sink)
+    sender.start_message = functools.partial(sender.start_message, detector=other_windows(sender))
+
+    run(burst(sender, path, 1), sink)
+
+    assert [event["event"] for event in told if event["event"] == "beside"] == ["beside"]
+    assert told[-1]["path"] == str(tmp_path / "x_1.h5")
+
+
+def other_windows(sender):
+    detector = dict(sender.start_message(4).detector)
+    return {**detector, "windows": [[[11, 20], [30, 40]]] * sender.truth.n_channels}
 
 
 def test_a_writer_that_follows_ends_with_its_standard_input(sender, tmp_path):
