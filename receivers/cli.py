@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import json
 import os
+import select
 import signal
 import sys
 import threading
@@ -30,7 +31,13 @@ from receivers.replay import DIALECTS, Replay
 from receivers.report import Outcome, SessionReport
 from receivers.sink import Sink
 from receivers.text import printable
-from xspress3.errors import AcquisitionError, ConfigurationError, SequenceGapError, Xspress3Error
+from xspress3.errors import (
+    AcquisitionError,
+    ConfigurationError,
+    SequenceGapError,
+    StreamTimeoutError,
+    Xspress3Error,
+)
 from xspress3.stream import Contract, Subscriber
 from xspress3.stream.contract import LOSSLESS
 from xspress3.stream.control import MAX_NAME
@@ -47,6 +54,10 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 9999
 READER_KEY, SERVER_KEY = "XSPRESS3_READER_KEY", "XSPRESS3_SERVER_KEY"
 """Variables that name the files with the keys of a reader."""
+WRITER = "writer"
+"""Name under which a writer joins, unless told otherwise, so that the sender can wait for it."""
+JOIN_TURN = 0.1
+"""Seconds within which a signal is obeyed while nobody answers."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,8 +95,26 @@ def _add_print(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _add_write(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("write", help="write each session, all its frames, to an HDF5 file")
-    _add_stream_options(parser, "writer")
-    parser.add_argument("--directory", type=Path, required=True, help="where files go; must exist")
+    _add_stream_options(parser, WRITER)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--directory", type=Path, help="where files go; must exist")
+    where.add_argument(
+        "--follow",
+        action="store_true",
+        help="write where the metadata of each session say, and tell what happens as JSON lines: "
+        "for a sender that is trusted",
+    )
+    parser.add_argument(
+        "--allow",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="with --follow: files may be made below here only; repeatable (default: anywhere)",
+    )
+    parser.add_argument(
+        "--while-stdin", action="store_true", help="end when standard input does, as with its parent process"
+    )
     parser.add_argument(
         "--policy",
         choices=["fail", "suffix", "overwrite"],
@@ -247,6 +276,29 @@ def _print(arguments: argparse.Namespace) -> int:
 
 
 def _write(arguments: argparse.Namespace) -> int:
+    return _write_directed(arguments) if arguments.follow else _write_all(arguments)
+
+
+def _write_directed(arguments: argparse.Namespace) -> int:
+    """Write what its sender wants written, telling each event; the counts are in the events."""
+    with _needs_hdf5():
+        from receivers.hdf5 import directed  # noqa: PLC0415  # h5py is an extra
+    sink = directed.DirectedSink(_tell_event, arguments.allow, flush_interval=arguments.flush_interval)
+    _, code, error = _receive(arguments, [sink], LOSSLESS, None, on_joined=lambda: _tell_event("joined"))
+    if error is not None:
+        _tell_event("failed", text=str(error))
+    if sink.is_broken:
+        _leave_without_hdf5(code if error is None else error.exit_code)
+    if error is not None:
+        raise error
+    return code
+
+
+def _tell_event(event: str, **values: object) -> None:
+    print(json.dumps({"event": event, **values}), flush=True)
+
+
+def _write_all(arguments: argparse.Namespace) -> int:
     sink = _hdf5_sink(arguments)
     sinks: list[Sink] = [sink]
     if not arguments.quiet:
@@ -299,16 +351,21 @@ def _receive(
     sinks: list[Sink],
     contract: Contract,
     announce: Callable[[str], None] | None,
+    on_joined: Callable[[], None] | None = None,
 ) -> tuple[Receiver, int, Xspress3Error | None]:
     """Run a receiver; gives it, the exit code, and the error that ended it, for the counts come first."""
     error: Xspress3Error | None = None
     with _stop_on_signals() as (stop, signals), contextlib.ExitStack() as stack:
         for sink in sinks:
             stack.callback(sink.close)
+        if getattr(arguments, "while_stdin", False):
+            stack.enter_context(_stop_with_stdin(stop))
         endpoint = f"tcp://{arguments.host}:{arguments.port}"
         subscriber = stack.enter_context(
             Subscriber(endpoint, name=arguments.name, contract=contract, secure=_secure(arguments))
         )
+        if on_joined is not None and _wait_joined(subscriber, stop):
+            on_joined()
         receiver = Receiver(subscriber, sinks, notify=_tell, announce=announce)
         try:
             receiver.run(sessions=arguments.sessions, stop=stop)
@@ -320,6 +377,38 @@ def _receive(
         )
     code = 128 + signals[0] if signals else _exit_code(receiver.reports)
     return receiver, code, error
+
+
+def _wait_joined(subscriber: Subscriber, stop: threading.Event) -> bool:
+    """Wait until the sender has answered; `False` when told to stop before."""
+    while not stop.is_set():
+        with contextlib.suppress(StreamTimeoutError):
+            subscriber.wait_joined(JOIN_TURN)
+            return True
+    return False
+
+
+@contextlib.contextmanager
+def _stop_with_stdin(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` when standard input ends, which it does when the process that holds its other end does."""
+    wake, left = os.pipe()
+
+    def watch() -> None:
+        stdin = sys.stdin.fileno()
+        while True:
+            ready, _, _ = select.select([stdin, wake], [], [])
+            if wake in ready or not os.read(stdin, 4096):
+                break
+        stop.set()
+
+    thread = threading.Thread(target=watch, name="xsp3-stdin")
+    thread.start()
+    try:
+        yield
+    finally:
+        os.close(left)
+        thread.join()
+        os.close(wake)
 
 
 def _exit_code(reports: Sequence[SessionReport]) -> int:

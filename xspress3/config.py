@@ -40,6 +40,8 @@ class DetectorConfig:
         Path of the library; `None` for the one that environment or system names.
     base_ip
         Address of the host's side; `None` is the library's default.
+    base_port, base_mac
+        First UDP port, and first address of the cards' network; -1 and `None` are the library's defaults.
     n_channels
         Channels to use; `None` for all that there are.
     ring_frames
@@ -54,6 +56,8 @@ class DetectorConfig:
 
     library: str | None = None
     base_ip: str | None = None
+    base_port: int = -1
+    base_mac: str | None = None
     n_channels: int | None = None
     ring_frames: int = 16384
     settings: str | None = None
@@ -167,11 +171,7 @@ class StreamerConfig:
             value = getattr(self, name)
             if not 0 <= value <= 3600:
                 raise ConfigurationError(f"{name}: {value} s, allowed is 0 s to 3600 s")
-        for name, port in self.old_dialects.items():
-            if name not in _OLD_DIALECTS or not 0 <= port <= 65535:
-                raise ConfigurationError(
-                    f"old_dialects: {name!r} at port {port}, allowed are {_OLD_DIALECTS} at ports 0..65535"
-                )
+        self._check_old_dialects()
         if not self.stream_id:
             raise ConfigurationError("stream_id: empty, allowed is a name such as 'xspress3'")
         if (self.curve_secret_key is None) != (self.curve_allowed_keys is None):
@@ -192,6 +192,13 @@ class StreamerConfig:
         }
         given = {name: value for name, value in arguments.items() if value is not None}
         return cls(**{**keys, **given})
+
+    def _check_old_dialects(self) -> None:
+        for name, port in self.old_dialects.items():
+            if name not in _OLD_DIALECTS or not 0 <= port <= 65535:
+                raise ConfigurationError(
+                    f"old_dialects: {name!r} at port {port}, allowed are {_OLD_DIALECTS} at ports 0..65535"
+                )
 
     @property
     def packing_threads(self) -> int:

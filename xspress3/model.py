@@ -125,7 +125,9 @@ class Window:
             if not 0 <= value < N_BINS:
                 raise ConfigurationError(f"window: {name}={value} outside 0..{N_BINS - 1}")
         if self.low > self.high:
-            raise ConfigurationError(f"window: low={self.low} above high={self.high}")
+            raise ConfigurationError(
+                f"window: low={self.low} above high={self.high}, allowed is at most high"
+            )
 
 
 @dataclass(frozen=True)

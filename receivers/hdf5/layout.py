@@ -13,6 +13,7 @@
             data                       (frame, channel, bin)
             ...                        (frame, channel) and (frame,), see `columns`
             window_limits              (channel, window, 2), where the sender gives them
+        sessions/                      session_id first_row start_time, where several share the file
 
 **The row is the frame number.** A frame that did not come keeps its row, so rows stay aligned with
 the positions of a scan. Such rows hold what cannot be data: 4294967295 in counts, NaN in floats, -1 in
@@ -40,17 +41,25 @@ from receivers.text import storable
 from xspress3.stream import SessionStart
 
 __all__ = [
+    "CACHE_BYTES",
     "COUNTS",
     "DETECTOR",
     "ENTRY",
+    "LIBVER",
     "NOT_FINISHED",
+    "SESSIONS",
     "build",
     "create_histogram",
     "fixed_text",
     "iso_time",
 ]
 
+LIBVER = ("v110", "v110")
+"""The oldest format that has SWMR, so that old readers understand it."""
+CACHE_BYTES = 256 << 10
+"""Cache of each small dataset; by default some twenty of them would grow to 8 MiB each."""
 ENTRY = "/entry"
+SESSIONS = "/entry/sessions"
 DETECTOR = "/entry/instrument/xspress3"
 COUNTS = "/entry/counts"
 NOT_FINISHED = "not finished"

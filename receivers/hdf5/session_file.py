@@ -14,6 +14,7 @@ import numpy as np
 
 from receivers.geometry import HISTOGRAM, SCALERS, Geometry
 from receivers.hdf5 import layout
+from receivers.hdf5.append import NOTHING, Before, reopen_file
 from receivers.hdf5.columns import COLUMNS, Columns, Rows
 from receivers.hdf5.naming import ExistingFile, candidates, clear_way
 from receivers.report import SessionReport
@@ -23,10 +24,7 @@ from xspress3.stream.tracker import Gap
 
 __all__ = ["BrokenFileError", "SessionFile", "create_file"]
 
-LIBVER = ("v110", "v110")
-"""The oldest format that has SWMR, so that old readers understand it."""
-CACHE_BYTES = 256 << 10
-"""Cache of each small dataset; by default some twenty of them would grow to 8 MiB each."""
+FRAME_NUMBER = "frame_number"
 
 
 def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
@@ -42,7 +40,7 @@ def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
         clear_way(path)
     for candidate in candidates(path, policy):
         try:
-            return h5py.File(candidate, "x", libver=LIBVER, rdcc_nbytes=CACHE_BYTES), candidate
+            return h5py.File(candidate, "x", libver=layout.LIBVER, rdcc_nbytes=layout.CACHE_BYTES), candidate
         except OSError as error:
             # HDF5 raises no FileExistsError for a file that this process has open itself.
             if not os.path.lexists(candidate):
@@ -91,14 +89,30 @@ class SessionFile:
     ----------
     path
         Where the file is.
+    first_row
+        Row of frame 0: behind those of the sessions that the file held before.
     frames_written
-        Frames whose histogram and scalers were handed to HDF5, or wait for the next flush.
+        Frames of this session whose histogram and scalers were handed to HDF5, or wait for the next flush.
     is_broken
         Whether a write failed; HDF5 may then crash when the process ends.
     """
 
-    def __init__(self, path: Path, policy: ExistingFile, start: SessionStart, geometry: Geometry) -> None:
-        self._file, self.path = create_file(path, policy)
+    def __init__(
+        self,
+        path: Path,
+        policy: ExistingFile,
+        start: SessionStart,
+        geometry: Geometry,
+        *,
+        append: bool = False,
+    ) -> None:
+        self._before: Before = NOTHING
+        if append:
+            self._file, self._before = reopen_file(path, start, geometry)
+            self.path = path
+        else:
+            self._file, self.path = create_file(path, policy)
+        self.first_row = self._before.n_rows
         self._inode = self.path.stat().st_ino
         self._start = start
         self._geometry = geometry
@@ -107,15 +121,16 @@ class SessionFile:
         self._datasets: dict[str, Any] = {}
         self._compression = ""
         self._chunk_rows = 1
-        self._rows = 0
+        self._rows = self.first_row
         self._gaps: list[Gap] = []
         self._lost = 0
         self._is_dirty = False
         self.frames_written = 0
         self.is_broken = False
-        with self._guard("writing the structure"):
-            layout.build(self._file, start, geometry)
-        self._open_histogram(geometry.compression)
+        if not append:
+            with self._guard("writing the structure"):
+                layout.build(self._file, start, geometry)
+        self._open_histogram(geometry.compression, is_there=append)
 
     def write(self, block: Block) -> None:
         """Write the histogram and keep the scalers for the next flush.
@@ -154,8 +169,8 @@ class SessionFile:
             for rows in self._columns.take():
                 self._write_rows(rows)
             self._grow_columns()
-            self._set_count("frames_written", self.frames_written)
-            self._set_count("frames_lost", self._lost)
+            self._set_count("frames_written", self._before.frames_written + self.frames_written)
+            self._set_count("frames_lost", self._before.frames_lost + self._lost)
             self._histogram.flush()
             for dataset in self._datasets.values():
                 dataset.flush()
@@ -173,10 +188,11 @@ class SessionFile:
         self._is_dirty = True
         self.flush()
         is_complete = report.is_complete and self.frames_written == report.frames_received
+        is_complete = is_complete and self._before.is_complete
         with self._guard("writing the end of the session"):
-            self._set_count("duplicates", report.duplicates)
+            self._set_count("duplicates", self._before.duplicates + report.duplicates)
             if report.frames_expected is not None:
-                self._set_count("frames_expected", report.frames_expected)
+                self._set_count("frames_expected", self._before.frames_expected + report.frames_expected)
             entry = self._file[layout.ENTRY]
             entry["end_time"][()] = layout.fixed_text(layout.iso_time(report.end_time), layout.TEXT_BYTES)
             entry["end_reason"][()] = layout.fixed_text(_end_reason(report), layout.TEXT_BYTES)
@@ -213,11 +229,16 @@ class SessionFile:
                 with contextlib.suppress(Exception):
                     file.close()
 
-    def _open_histogram(self, compression: str) -> None:
+    def _open_histogram(self, compression: str, *, is_there: bool) -> None:
         """Make the last dataset, and let readers in."""
         with self._guard("writing the structure"):
             self._compression = compression
-            self._histogram = layout.create_histogram(self._file, self._geometry, self._start, compression)
+            if is_there:
+                self._histogram = self._file[layout.DETECTOR]["data"]
+            else:
+                self._histogram = layout.create_histogram(
+                    self._file, self._geometry, self._start, compression
+                )
             self._chunk_rows = self._histogram.chunks[0]
             detector, counts = self._file[layout.DETECTOR], self._file[layout.COUNTS]
             self._datasets = {column.name: detector[column.name] for column in COLUMNS}
@@ -228,19 +249,20 @@ class SessionFile:
     def _write_histogram(self, block: Block) -> None:
         """Put in the chunk as it came, or the rows of it where block and chunk differ."""
         array = block[HISTOGRAM]
+        first_row = self.first_row + block.first_frame
         is_chunk = (
-            block.first_frame % self._chunk_rows == 0
+            first_row % self._chunk_rows == 0
             and block.n_frames == self._chunk_rows
             and array.compression == self._compression
         )
         rows = None if is_chunk else array.decode()
-        end = block.first_frame + block.n_frames
-        with self._guard(f"writing frames {block.first_frame}..{end - 1}"):
+        end = first_row + block.n_frames
+        with self._guard(f"writing frames {block.first_frame}..{block.first_frame + block.n_frames - 1}"):
             self._grow_histogram(end)
             if rows is None:
-                self._histogram.id.write_direct_chunk((block.first_frame, 0, 0), array.payload)
+                self._histogram.id.write_direct_chunk((first_row, 0, 0), array.payload)
             else:
-                self._histogram[block.first_frame : end] = rows
+                self._histogram[first_row:end] = rows
 
     def _grow_histogram(self, n_rows: int) -> None:
         # h5py's own `resize`, `shape` and `chunks` take longer than the write of a small chunk.
@@ -249,12 +271,16 @@ class SessionFile:
             self._rows = n_rows
 
     def _write_rows(self, rows: Rows) -> None:
-        end = rows.first + rows.n_rows
+        first_row = self.first_row + rows.first
+        end = first_row + rows.n_rows
         for name, values in rows.values.items():
             dataset = self._datasets[name]
             if end > dataset.shape[0]:
                 dataset.resize(end, axis=0)
-            dataset[rows.first : end] = values
+            is_number = name == FRAME_NUMBER and self.first_row
+            dataset[first_row:end] = (
+                np.where(values < 0, values, values + self.first_row) if is_number else values
+            )
 
     def _grow_columns(self) -> None:
         """Give rows to frames that were lost behind the last one that came."""
@@ -267,12 +293,13 @@ class SessionFile:
         gaps, self._gaps = self._gaps, []
         if not gaps:
             return
-        self._grow_histogram(max(gap.first_frame + gap.n_frames for gap in gaps))
+        ranges = [(self.first_row + g.first_frame, self.first_row + g.first_frame + g.n_frames) for g in gaps]
+        self._grow_histogram(max(end for _, end in ranges))
         missing, reasons = self._datasets["missing"], self._datasets["missing_reason"]
         first = missing.shape[0]
         for dataset in (missing, reasons):
             dataset.resize(first + len(gaps), axis=0)
-        missing[first:] = np.array([(g.first_frame, g.first_frame + g.n_frames) for g in gaps], dtype="<i8")
+        missing[first:] = np.array(ranges, dtype="<i8")
         texts = [layout.fixed_text(gap.reason, layout.REASON_BYTES) for gap in gaps]
         reasons[first:] = np.array(texts, dtype=h5py.string_dtype("utf-8", layout.REASON_BYTES))
 

@@ -44,6 +44,8 @@ class Hdf5Sink:
         Seconds between two flushes while frames come.
     min_free_bytes
         Space left on the disk below which nothing more is written.
+    is_checked
+        Whether the directory is looked at now; one that is chosen later cannot be.
 
     Attributes
     ----------
@@ -68,10 +70,11 @@ class Hdf5Sink:
         pattern: str = DEFAULT_PATTERN,
         flush_interval: float = FLUSH_INTERVAL,
         min_free_bytes: int = MIN_FREE_BYTES,
+        is_checked: bool = True,
     ) -> None:
         if not flush_interval >= 0:
             raise ConfigurationError(f"flush_interval: {flush_interval} s, allowed is 0 s and more")
-        self._directory = check_directory(directory)
+        self._directory = check_directory(directory) if is_checked else directory
         self._policy = policy
         self._pattern = check_pattern(pattern)
         self._flush_interval = flush_interval
@@ -95,12 +98,18 @@ class Hdf5Sink:
         self._check_space()
         envelope = start.envelope
         name = file_name(self._pattern, envelope.stream_id, envelope.session_id or 0)
+        self._open(self._directory / name, self._policy_for(name, start), start, geometry)
+
+    def _open(
+        self, path: Path, policy: ExistingFile, start: SessionStart, geometry: Geometry, append: bool = False
+    ) -> SessionFile:
         try:
-            self._file = SessionFile(self._directory / name, self._policy_for(name, start), start, geometry)
+            self._file = SessionFile(path, policy, start, geometry, append=append)
         except BrokenFileError:
             self.is_broken = True
             raise
         self._next_flush = time.monotonic() + self._flush_interval
+        return self._file
 
     def _policy_for(self, name: str, start: SessionStart) -> ExistingFile:
         """The policy, but what was written here, or may be the first part of a session, stays."""

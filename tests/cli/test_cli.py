@@ -133,7 +133,7 @@ def test_serve_told_to_stop_while_it_waits_for_readers_ends_at_once():
 
 
 def test_the_demonstration_shows_what_it_wrote(tmp_path):
-    done = xspress3("demo", "--frames", 100, "--exposure", 0.001, "--directory", tmp_path)
+    done = xspress3("demo", "--no-tango", "--frames", 100, "--exposure", 0.001, "--directory", tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("*.h5"))) == 1
@@ -149,7 +149,7 @@ def test_the_demonstration_shows_what_it_wrote(tmp_path):
     ],
 )
 def test_a_demonstration_that_cannot_be_ends_with_the_reason(options, exit_code, complaint):
-    done = xspress3("demo", "--frames", 10, *options)
+    done = xspress3("demo", "--no-tango", "--frames", 10, *options)
 
     assert done.returncode == exit_code
     assert complaint in done.stderr

@@ -4,11 +4,14 @@
 
     this process -- starts --> xspress3 serve (simulator)  == zmq ==>  xspress3-receiver write
                  -- then   --> xspress3-receiver show FILE
+
+Where PyTango is installed the demonstration goes through the Tango device, see `tango_device.demo`.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import signal
@@ -48,11 +51,32 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--directory", metavar="DIR", help="where the file goes (default: a new temporary one)"
     )
+    parser.add_argument(
+        "--no-tango",
+        action="store_true",
+        help="the short way, without a Tango device even where there is one",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration and show what was written."""
+    if not arguments.no_tango and all(importlib.util.find_spec(name) for name in ("tango", "databaseds")):
+        return _run_tango(arguments)
+    return _run_short(arguments)
+
+
+def _run_tango(arguments: argparse.Namespace) -> int:
+    """The long way, with a database and a device: a program of its own, for nothing here knows Tango."""
+    options = [f"--{name}={getattr(arguments, name)}" for name in ("frames", "exposure", "channels")]
+    if arguments.directory:
+        options.append(f"--directory={arguments.directory}")
+    with _ends_on_sigterm(), _process(_python("tango_device.demo", *options)) as program:
+        return program.wait()
+
+
+def _run_short(arguments: argparse.Namespace) -> int:
+    """The short way: three programs and a stream between them."""
     directory = Path(arguments.directory or tempfile.mkdtemp(prefix="xspress3-demo-"))
     frames = f"{arguments.frames} frames of {arguments.exposure} s"
     print(f"Simulated Xspress3: {arguments.channels} channels, {frames}")

@@ -105,6 +105,8 @@ class Xspress3Detector:
             n_cards=config.n_cards,
             ring_frames=config.ring_frames,
             base_ip=config.base_ip,
+            base_port=config.base_port,
+            base_mac=config.base_mac,
             n_channels=config.n_channels,
         )
         try:
@@ -165,6 +167,32 @@ class Xspress3Detector:
                     f"allowed is {MIN_EVENT_TIME}..{MAX_EVENT_TIME}"
                 )
         self.info = replace(self.info, event_widths=tuple(event_widths))
+
+    def save_settings(self, directory: str) -> None:
+        """Write what is set in the electronics to files of the vendor's format."""
+        self._check_idle("save_settings")
+        self._sdk.save_settings(directory)
+
+    def restore_settings(self, directory: str) -> None:
+        """Set the electronics up from files of the vendor's format, event widths too."""
+        self._check_idle("restore_settings")
+        self._sdk.restore_settings(directory)
+        widths = tuple(int(self._sdk.get_trigger_b(c).event_time) for c in range(self.info.n_channels))
+        self.info = replace(self.info, event_widths=widths)
+
+    def temperatures(self) -> dict[str, float]:
+        """What the boards tell, in degrees Celsius by place; empty where this generation tells none.
+
+        Slow: each value is asked of the hardware over a serial bus.
+        """
+        found: dict[str, float] = {}
+        for card in range(self.info.n_cards):
+            values = {"adc": self._sdk.read_adc_temperatures(self.info.generation, card)}
+            if self.info.generation in (Generation.XSPRESS3, Generation.XSPRESS3_V7):
+                values["board"] = self._sdk.read_fem_temperatures(card)
+            for place, numbers in values.items():
+                found.update({f"card {card} {place} {i}": value for i, value in enumerate(numbers)})
+        return found
 
     def set_inputs(self, inputs: Inputs) -> None:
         """Choose how the inputs are read, from the next arming on."""

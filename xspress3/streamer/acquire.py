@@ -17,7 +17,9 @@ from xspress3.errors import AcquisitionError, AcquisitionTimeoutError, CircularB
 from xspress3.model import SCALER_NAMES, TriggerMode
 from xspress3.stream import Slot
 from xspress3.stream.messages import EndReason
+from xspress3.streamer.history import ScalerHistory
 from xspress3.streamer.latest import LatestFrame
+from xspress3.streamer.reading import ReadRequests
 from xspress3.streamer.session import Begin, Finish, Frames, Lost, Session
 
 __all__ = ["AcquireLoop", "Item", "plan_block"]
@@ -61,6 +63,13 @@ class AcquireLoop:
         Is shown the newest frame now and then.
     config
         How long frames may wait, for others, from the detector, and for readers once all shall end.
+    history
+        Is given the scalers of each frame.
+
+    Attributes
+    ----------
+    requests
+        Frames that others want out of the detector's ring, read between two blocks.
     """
 
     def __init__(
@@ -69,7 +78,10 @@ class AcquireLoop:
         out: queue.SimpleQueue[Item],
         latest: LatestFrame,
         config: StreamerConfig,
+        history: ScalerHistory | None = None,
     ) -> None:
+        self._history = history or ScalerHistory()
+        self.requests = ReadRequests(detector, self.wake)
         self._detector = detector
         self._out = out
         self._latest = latest
@@ -82,15 +94,20 @@ class AcquireLoop:
         self._sessions.put(session)
 
     def wake(self) -> None:
-        """Let `run` see that it shall stop."""
+        """Let `run` see that it shall stop, or that somebody wants to read."""
         self._sessions.put(None)
 
     def run(self, stop: threading.Event) -> None:
         """Acquire one session after the other until `stop` is set."""
-        while not stop.is_set():
-            session = self._sessions.get()
-            if session is not None:
-                self._acquire(session, stop)
+        try:
+            while not stop.is_set():
+                session = self._sessions.get()
+                if session is not None:
+                    self._history.begin(session.session_id, session.info.n_channels)
+                    self._acquire(session, stop)
+                self.requests.serve()
+        finally:
+            self.requests.close()
 
     def _acquire(self, session: Session, stop: threading.Event) -> None:
         reason = EndReason.FAILED
@@ -119,6 +136,8 @@ class _Run:
 
     def __init__(self, loop: AcquireLoop, session: Session, stop: threading.Event) -> None:
         self._detector = loop._detector
+        self._history = loop._history
+        self._requests = loop.requests
         self._out = loop._out
         self._latest = loop._latest
         self._config = loop._config
@@ -143,6 +162,7 @@ class _Run:
             if not self._is_stopped and (self._session.stop_requested.is_set() or self._stop.is_set()):
                 self._stop_detector()
             self._look()
+            self._requests.serve()
             n_frames = plan_block(
                 self._next_frame, self._complete, self._session.ring.frames_per_slot, self._is_due()
             )
@@ -167,6 +187,7 @@ class _Run:
         if ready.problems:
             raise AcquisitionError(f"detector after {ready.complete} frames: {ready.problems}")
         complete = min(ready.complete, self._n_frames)
+        self._session.complete = complete
         if complete < self._complete:
             raise AcquisitionError(
                 f"the detector went back from {self._complete} frames to {ready.complete}: something has "
@@ -242,6 +263,8 @@ class _Run:
         self._count_short(slot.scalers[: slot.n_frames])
         self._latest.offer(self._session, slot)
         kept = slot.n_frames
+        if kept:
+            self._history.offer(slot.first_frame, slot.scalers[:kept])
         self._session.acquired += kept
         if kept:
             self._out.put(Frames(self._session, slot))

@@ -41,7 +41,8 @@ class Session:
 
     Each counter is written by one thread: `acquired` and `lost` by the one that acquires,
     `streamed` by the one that sends. `n_short` are frames of which network packets were dropped: they
-    are acquired, and their clock ticks below their total ticks.
+    are acquired, and their clock ticks below their total ticks. `complete` frames are in the detector's
+    ring or were: what it has beyond `acquired` and `lost` waits there.
     """
 
     session_id: int
@@ -57,6 +58,7 @@ class Session:
     streamed: int = 0
     lost: int = 0
     n_short: int = 0
+    complete: int = 0
     error: Exception | None = None
     is_error_raised: bool = False
     stop_requested: threading.Event = field(default_factory=threading.Event)

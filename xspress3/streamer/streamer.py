@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+import numpy.typing as npt
 import zmq
 
 from xspress3.config import StreamerConfig
@@ -25,7 +27,8 @@ from xspress3.stream.codec import MAX_HEADER_BYTES
 from xspress3.stream.security import ClientGate, no_keys, server_keys
 from xspress3.stream.sockets import warn_of_everybody
 from xspress3.streamer.acquire import AcquireLoop, Item
-from xspress3.streamer.latest import LatestFrame
+from xspress3.streamer.history import ScalerHistory
+from xspress3.streamer.latest import LatestFrame, Snapshot
 from xspress3.streamer.monitor import MonitorServer
 from xspress3.streamer.send import SendLoop
 from xspress3.streamer.session import Counts, Session, choose_frames_per_block
@@ -95,6 +98,11 @@ class Streamer:
     detector
         Open; still the caller's to close, after the streamer.
 
+    Attributes
+    ----------
+    history
+        Scalers of the frames of the last session.
+
     Raises
     ------
     ConfigurationError
@@ -111,6 +119,7 @@ class Streamer:
         self._is_closed = False
         self._session_ids = SessionIds(self.config.stream_id)
         self._latest = LatestFrame()
+        self.history = ScalerHistory()
         self._start_workers()
         warn_of_everybody(self.config.interface, has_keys=self.config.curve_secret_key is not None)
 
@@ -121,7 +130,7 @@ class Streamer:
         security = server_keys(config.curve_secret_key, config.curve_allowed_keys)
         self._gate = None if security is None else ClientGate(self._context, security)
         secure = no_keys if security is None else security.apply
-        self._acquire = AcquireLoop(self._detector, items, self._latest, config)
+        self._acquire = AcquireLoop(self._detector, items, self._latest, config, self.history)
         self._send = SendLoop(self._context, config, items, lambda: self.state.value, secure)
         self._monitor = MonitorServer(
             self._context,
@@ -320,6 +329,38 @@ class Streamer:
         if self.state not in (State.ARMED, State.STREAMING):
             raise StateError(f"trigger while {self.state.value}, allowed while armed or streaming")
         self._detector.trigger()
+
+    def latest(self) -> Snapshot | None:
+        """A copy of the newest frame but for some hundredths of a second, `None` before the first."""
+        return self._latest.get()
+
+    def read_frames(
+        self, first_frame: int, n_frames: int, timeout: float = 2.0
+    ) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+        """Frames of the last session that are still in the detector's ring; of a running one, too.
+
+        Returns
+        -------
+        :
+            Histogram (frame, channel, bin) and scalers (frame, channel, 9), copies.
+
+        Raises
+        ------
+        ConfigurationError
+            When the session has no such frames, or not yet.
+        CircularBufferOverrunError
+            When some of them were overwritten.
+        AcquisitionTimeoutError
+            When they could not be read within `timeout` s.
+        """
+        n_there = 0 if self._session is None else self._session.acquired + self._session.lost
+        if first_frame < 0 or n_frames < 1 or first_frame + n_frames > n_there:
+            raise ConfigurationError(
+                f"frames {first_frame}..{first_frame + n_frames - 1}, allowed is 0..{n_there - 1}"
+                if n_there
+                else "no frames were taken since the start, so none can be read"
+            )
+        return self._acquire.requests.read(first_frame, n_frames, timeout)
 
     def wait(self, timeout: float | None = None) -> Counts:
         """Wait until the session is over and sent; gives its counts, raises what it died of."""

@@ -1,0 +1,131 @@
+"""The sink that writes each session where its sender says: the built-in writer of the Tango device.
+
+The start of a session says so in its metadata, under `FILE_KEY`::
+
+    {"file": {"path": "/data/scan.h5", "existing": "suffix"}}
+
+`existing` is `fail`, `suffix` or `overwrite`, or `append` for one more session in a file that was written
+before. A session that says nothing is not written. A session that cannot be written is told and passed
+over; the next one is another matter.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from receivers.geometry import Geometry
+from receivers.hdf5.naming import ExistingFile
+from receivers.hdf5.session_file import BrokenFileError
+from receivers.hdf5.writer import FLUSH_INTERVAL, Hdf5Sink, check_directory
+from receivers.report import SessionReport
+from xspress3.errors import ProtocolError, SinkError
+from xspress3.stream import Block, SessionStart
+
+__all__ = ["APPEND", "FILE_KEY", "DirectedSink"]
+
+FILE_KEY = "file"
+APPEND = "append"
+PROGRESS_INTERVAL = 0.2
+_POLICIES = (*(policy.value for policy in ExistingFile), APPEND)
+
+
+class DirectedSink(Hdf5Sink):
+    """Writes where the sender says, and tells what becomes of it.
+
+    Parameters
+    ----------
+    allowed
+        Directories below which files may be made; empty allows all that this user may write to.
+    tell
+        Called with an event and its values: `begin` (session_id, path), `progress` (session_id, written),
+        `end` (session_id, path, written, complete, text), `refused` and `beside` (session_id, text).
+    """
+
+    def __init__(
+        self,
+        tell: Callable[..., None],
+        allowed: Sequence[Path] = (),
+        *,
+        flush_interval: float = FLUSH_INTERVAL,
+    ) -> None:
+        super().__init__(Path("/"), ExistingFile.SUFFIX, flush_interval=flush_interval, is_checked=False)
+        self._tell = tell
+        self._allowed = [path.resolve() for path in allowed]
+        self._session_id = 0
+        self._path = Path("/")
+        self._told_at = 0.0
+
+    def begin(self, start: SessionStart) -> None:
+        """Create the file that the start asks for, or go on with it; do nothing when it asks for none."""
+        self._session_id = start.envelope.session_id or 0
+        wanted = start.metadata.get(FILE_KEY)
+        if wanted is None:
+            return
+        try:
+            path, existing = self._understand(wanted)
+            self._directory = check_directory(path.parent)
+            self._check_space()
+            self._open_as(path, existing, start, Geometry.from_start(start))
+        except BrokenFileError:
+            raise
+        except (SinkError, ProtocolError) as error:
+            self._tell("refused", session_id=self._session_id, text=str(error))
+            raise ProtocolError(str(error)) from error
+        self._tell("begin", session_id=self._session_id, path=str(self._path))
+
+    def _understand(self, wanted: Any) -> tuple[Path, str]:
+        """Path and policy, checked: they came from the network."""
+        path = wanted.get("path") if isinstance(wanted, dict) else None
+        existing = wanted.get("existing", ExistingFile.SUFFIX.value) if isinstance(wanted, dict) else None
+        if not isinstance(path, str) or existing not in _POLICIES or "\0" in path:
+            raise ProtocolError(f"file: {wanted!r}, allowed is a path and one of {', '.join(_POLICIES)}")
+        chosen = Path(path)
+        if not chosen.is_absolute() or not chosen.name:
+            raise SinkError(f"file {path!r}, allowed is an absolute path")
+        real = chosen.parent.resolve() / chosen.name
+        if self._allowed and not any(real.is_relative_to(root) for root in self._allowed):
+            raise SinkError(f"file {path!r}, allowed is below {', '.join(map(str, self._allowed))}")
+        return chosen, existing
+
+    def _open_as(self, path: Path, existing: str, start: SessionStart, geometry: Geometry) -> None:
+        """Open as asked; the rest of a session whose first part another writer took gets its own file."""
+        if start.is_repeat:
+            existing = ExistingFile.SUFFIX.value
+        if existing == APPEND and path.exists():
+            try:
+                self._path = self._open(path, ExistingFile.FAIL, start, geometry, append=True).path
+                return
+            except BrokenFileError:
+                raise
+            except SinkError as error:
+                self._tell("beside", session_id=self._session_id, text=str(error))
+        policy = ExistingFile.SUFFIX if existing == APPEND else ExistingFile(existing)
+        self._path = self._open(path, policy, start, geometry).path
+
+    def write(self, block: Block) -> None:
+        """Write, and say now and then how far that is."""
+        super().write(block)
+        now = time.monotonic()
+        if self._file is not None and now - self._told_at >= PROGRESS_INTERVAL:
+            self._told_at = now
+            self._tell("progress", session_id=self._session_id, written=self._file.frames_written)
+
+    def end(self, report: SessionReport) -> None:
+        """Close the file and say so: from then on it is on the disk."""
+        file = self._file
+        try:
+            super().end(report)
+        finally:
+            self.finished.clear()  # one for each session, and this sink lives long
+        if file is not None:
+            self._tell(
+                "end",
+                session_id=report.session_id,
+                path=str(file.path),
+                written=file.frames_written,
+                complete=report.is_complete,
+                text=report.text,
+            )

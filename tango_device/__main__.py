@@ -1,0 +1,7 @@
+"""`python -m tango_device INSTANCE`."""
+
+import sys
+
+from tango_device.server import main
+
+sys.exit(main())
