@@ -105,7 +105,7 @@ class Properties:
             return {"data_port": self.streamer_port, "old_dialects": {self.dialect: self.dialect_port}}
         return {"data_port": 0, "old_dialects": {self.dialect: self.streamer_port}}
 
-    def _server_keys(self) -> dict[str, str]:
+    def _server_keys(self) -> dict[str, Any]:
         if not self.curve_keys:
             return {}
         folder = Path(self.curve_keys)

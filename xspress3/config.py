@@ -20,6 +20,7 @@ __all__ = ["DATA_PORT", "LOOPBACK", "MONITOR_PORT", "DetectorConfig", "StreamerC
 LOOPBACK = "127.0.0.1"
 DATA_PORT = 9999
 MONITOR_PORT = 9998
+_TIMES = ("linger", "stall_timeout", "block_time", "latency", "gather_time", "slow_reader_timeout")
 _OLD_DIALECTS = ("multipart", "legacy")
 _RANGES = {
     "data_port": (0, 65535),
@@ -114,7 +115,11 @@ class StreamerConfig:
     block_bytes
         Size that a block shall not exceed before compression, unless one frame alone does.
     block_time
-        Seconds that a frame may wait for others to fill a block.
+        Time of a full block in s, as far as `block_bytes` allows; files have chunks of that size.
+    latency
+        Seconds that a frame may wait for others to fill a block, when that is how long a block takes.
+    gather_time
+        Seconds that it waits for others when a block takes longer than that.
     compression_threads
         Threads that compress; `None` takes one for each processor but one, up to four.
     queue_messages
@@ -146,6 +151,8 @@ class StreamerConfig:
     compression: str = "bslz4"
     block_bytes: int = 2 << 20
     block_time: float = 0.05
+    latency: float = 0.008
+    gather_time: float = 0.001
     compression_threads: int | None = None
     queue_messages: int = 64
     backlog_bytes: int = 32 << 20
@@ -167,7 +174,7 @@ class StreamerConfig:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ConfigurationError(f"{name}: {value}, allowed is {low}..{high}")
-        for name in ("linger", "stall_timeout", "block_time", "slow_reader_timeout"):
+        for name in _TIMES:
             value = getattr(self, name)
             if not 0 <= value <= 3600:
                 raise ConfigurationError(f"{name}: {value} s, allowed is 0 s to 3600 s")

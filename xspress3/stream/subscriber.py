@@ -21,6 +21,8 @@ from xspress3.stream.sockets import keep_alive
 
 __all__ = ["Subscriber"]
 
+_SOON_MS = 1
+"""For how long more messages are waited for before those that were taken are said."""
 _BYE_LINGER_MS = 100
 """For how long closing waits to get the farewell out; without it the sender notices a second later."""
 
@@ -143,12 +145,17 @@ class Subscriber:
     def _wait(self, timeout: float) -> bool:
         """Whether something came within `timeout` s; says hello to each new connection meanwhile.
 
+        What was taken is not said at once, or who is fast would answer each message.
+
         Raises
         ------
         StreamRefusedError
             When nothing came because the connection was refused.
         """
-        self._give_credit()
+        if self._n_taken:
+            if self._credit > 1 and timeout > 0 and self._socket.poll(_SOON_MS):
+                return True
+            self._give_credit()
         deadline = time.monotonic() + timeout
         while True:
             self._hear_events()

@@ -153,6 +153,10 @@ class _Run:
         self._margin = 0
         self._closing_since: float | None = None
         self._poll = min(max(session.timing.period / 4, _POLL_SHORTEST), _POLL_LONGEST)
+        block_time = session.timing.period * session.ring.frames_per_slot
+        self._gather_time = self._config.latency
+        if block_time > self._config.latency:
+            self._gather_time = self._config.gather_time
         self._is_internal = session.acquisition.trigger_mode is TriggerMode.INTERNAL
         self._stall_after = self._config.stall_timeout + 2 * session.timing.period
 
@@ -218,7 +222,7 @@ class _Run:
         if self._is_stopped or self._complete == self._n_frames:
             return True
         waiting_since = self._waiting_since
-        return waiting_since is not None and time.monotonic() - waiting_since > self._config.block_time
+        return waiting_since is not None and time.monotonic() - waiting_since > self._gather_time
 
     def _read(self, n_frames: int) -> None:
         slot = self._take_slot()

@@ -136,7 +136,7 @@ class StreamOptions:
     chunk_age: float | None = None
     contract: str = "lossless"
     queue_messages: int = 64
-    backlog_bytes: int = 32 << 20
+    backlog_bytes: int = 0
     drop_after: float | None = None
     heartbeat: float = 1.0
     linger: float = 2.0
