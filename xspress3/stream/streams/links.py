@@ -11,7 +11,7 @@ from typing import Any, Union
 import zmq
 
 from xspress3.stream.codec import MAX_ARRAY_BYTES
-from xspress3.stream.ipc import remove_socket, socket_path
+from xspress3.stream.ipc import claim, remove_socket, socket_path
 from xspress3.stream.local import LocalPublisher
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.publisher import Publisher
@@ -88,6 +88,7 @@ def _make_control(options: StreamOptions, numbering: Numbering) -> Union[SocketP
     if options.protocol == "tcp":
         return SocketPublisher(f"tcp://{options.interface}:{options.port}", numbering, None, **common)
     path = socket_path() if options.interface == LOOPBACK else Path(options.interface)
+    claim(path.absolute())
     return SocketPublisher(f"ipc://{os.fspath(path.absolute())}", numbering, path, **common)
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Union
 
-from xspress3.errors import SharedMemoryError
+from xspress3.errors import StreamError
 from xspress3.stream.local import LocalSubscriber
 from xspress3.stream.messages import Alive, SessionStart
 from xspress3.stream.shm import ShmSubscriber, ring_of
@@ -51,21 +51,34 @@ def open_source(
     source = LocalSubscriber(url, **options) if is_local else Subscriber(url, **options)
     if params.get("transfermode") == "plaindata":
         return source
-    return _through_memory(source, timeout, reader_name)
+    try:
+        return _through_memory(source, timeout, reader_name, wants_backlog)
+    except BaseException:
+        source.close()
+        raise
 
 
-def _through_memory(source: Union[Subscriber, LocalSubscriber], timeout: float, name: str) -> Source:
+def _through_memory(
+    source: Union[Subscriber, LocalSubscriber], timeout: float, name: str, wants_backlog: bool
+) -> Source:
     """The ring that the start names, where we can reach it; else what we have."""
     deadline = time.monotonic() + timeout
     while (left := deadline - time.monotonic()) > 0:
         message = source.receive(min(left, 0.1))
-        if isinstance(message, Alive):
-            return source  # nothing is on: what comes later comes by the socket
+        if isinstance(message, Alive):  # nothing is on: what comes later comes by the socket
+            source.keep(message)
+            return source
         if isinstance(message, SessionStart):
             if ring_of(message) is not None:
                 try:
-                    ring = ShmSubscriber(source.endpoint, message, name=name, contract=source.contract)
-                except SharedMemoryError as error:
+                    ring = ShmSubscriber(
+                        source.endpoint,
+                        message,
+                        name=name,
+                        contract=source.contract,
+                        wants_backlog=wants_backlog,
+                    )
+                except StreamError as error:  # not there, or no seat is free
                     logger.warning("%s: by the socket, because %s", source.endpoint, error)
                 else:
                     source.close()
