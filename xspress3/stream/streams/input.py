@@ -42,6 +42,7 @@ __all__ = ["InputStream"]
 _TURN = 0.1
 """Seconds after which a wait looks whether the sender is still there."""
 _MISSED_HEARTBEATS = 3
+_QUEUE_MESSAGES = 64
 Array = npt.NDArray[Any]
 Found = Union[tuple[int, Array], Gap, StreamEndedError, SequenceGapError]
 
@@ -151,6 +152,10 @@ class InputStream:
         if is_described:
             StreamOptions.from_params(params).require(self.spec)
         wanted = contract or str(params.get("contract", "lossless"))
+        # Room is given back in heaps of half of what one has, so one must not believe to have more.
+        options.setdefault(
+            "queue_messages", min(_QUEUE_MESSAGES, params.get("queue_messages", _QUEUE_MESSAGES))
+        )
         self.params, self._array_name = params, array
         self._source = open_source(params, name=self.name, contract=wanted, timeout=timeout, **options)
         try:

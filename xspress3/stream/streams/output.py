@@ -179,7 +179,7 @@ class OutputStream:
                 return
             give_up = self._patience(timeout)
             self._send_pending(give_up)
-            if index is None and self._is_direct and len(array) <= self._max_samples:
+            if index is None and self._is_chunk(len(array)):
                 self._send_piece(self.last_index + len(array), array, give_up)
                 return
             if not self._chunker.n_waiting:
@@ -290,11 +290,11 @@ class OutputStream:
                 raise ConfigurationError(f"data: {len(data)} bytes: {error}") from None
         return np.asarray(data)
 
-    @property
-    def _is_direct(self) -> bool:
-        """Whether each array is a chunk of its own."""
+    def _is_chunk(self, n_samples: int) -> bool:
+        """Whether so many samples make a chunk and a message of their own."""
         chunker = self._chunker
-        return chunker.min_samples == 1 and chunker.max_samples is None and not chunker.n_waiting
+        most = min(self._max_samples, chunker.max_samples or n_samples)
+        return chunker.min_samples <= n_samples <= most and not chunker.n_waiting
 
     def _send_gap(self, chunk: Chunk, give_up: Callable[[], bool]) -> None:
         """Tell of samples that were left out before `chunk`."""
