@@ -293,20 +293,22 @@ class ShmSubscriber:
             if isinstance(message, UnknownMessage):
                 return message
             session_id = message.envelope.session_id or 0
-        mine = self._start.envelope.session_id or 0
-        if session_id < mine:
+        if session_id < (self._start.envelope.session_id or 0):
             record.release()
             return None
-        if session_id > mine and not isinstance(message, SessionStart):
-            # Its start was overwritten before we came by; all sessions of a sender are alike.
-            self._start = replace(self._start, envelope=replace(self._start.envelope, session_id=session_id))
-            self._is_greeted = False
         if isinstance(message, SessionStart):
-            self._begin(message)
-        was_greeted, self._is_greeted = self._is_greeted, True
-        if was_greeted or isinstance(message, SessionStart):
-            return message or self._block(record)
-        return self._greeted(message or self._block(record))
+            self._start, self._layout, self._is_greeted = message, _layout(message), True
+            return message
+        self._notice_session(session_id)
+        found = message or self._block(record)
+        return found if self._is_greeted else self._greeted(found, record.missed)
+
+    def _notice_session(self, session_id: int) -> None:
+        """Go on in a session whose start was overwritten before we came by; all of one sender are alike."""
+        if session_id > (self._start.envelope.session_id or 0):
+            envelope = replace(self._start.envelope, session_id=session_id, sequence=1)
+            self._start = replace(self._start, envelope=envelope, next_frame=0)
+            self._is_greeted = False
 
     def receive(self, timeout: float) -> Message | None:
         """As `take`, with a chunk as a block."""
@@ -344,9 +346,6 @@ class ShmSubscriber:
             message = decode([bytes(part) for part in record.parts])
         return replace(message, contract=str(self.contract)) if isinstance(message, SessionStart) else message
 
-    def _begin(self, start: SessionStart) -> None:
-        self._start, self._layout = start, _layout(start)
-
     def _block(self, record: Record) -> Union[Block, Samples]:
         fields = record.fields
         if fields.session_id & 1 == _WHOLE:
@@ -378,22 +377,27 @@ class ShmSubscriber:
     def _envelope(self, sequence: int, time_ns: int) -> Envelope:
         return replace(self._start.envelope, sequence=sequence, time_ns=time_ns)
 
-    def _greeted(self, found: Union[Message, Samples]) -> Union[Message, Samples, None]:
-        """The start for who did not find it in the ring; then `found`, unless it is not wanted."""
+    def _greeted(self, found: Union[Message, Samples], n_missed: int) -> Union[Message, Samples, None]:
+        """The start for who did not find it in the ring; then `found`, unless it is not wanted.
+
+        What was sent before this reader joined is no loss to it, what was overwritten since then is.
+        """
+        self._is_greeted = True
         at, sequence = _first_frame(found), _sequence(found)
-        is_wanted = self._wants_backlog or at is None
+        is_wanted = self._wants_backlog or at is None or n_missed > 0
         if not is_wanted:
             at, sequence = _end_frame(found), sequence + 1
-        next_frame = self._start.next_frame if at is None else at
+        if at is None or (n_missed and at > self._start.next_frame):
+            at, sequence = self._start.next_frame, min(sequence, self._start.envelope.sequence)
         self._start = replace(
             self._start,
             envelope=replace(self._start.envelope, sequence=sequence),
-            next_frame=next_frame,
+            next_frame=at,
             is_repeat=True,
             contract=str(self.contract),
         )
         self._queue.append(self._start)
-        self._next_frame, self._next_sequence = next_frame, sequence
+        self._next_frame, self._next_sequence = at, sequence
         return found if is_wanted else None
 
     def _tell_gap(self, found: Union[Message, Samples]) -> None:
