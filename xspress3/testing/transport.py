@@ -154,8 +154,9 @@ def _check(name: str, check: Callable[[Bench], None], make_pair: MakePair, patie
     try:
         with Bench(pair, patience) as bench:
             check(bench)
-    except AssertionError as error:
+    except Exception as error:
+        what = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
         after = time.monotonic() - began
-        raise AssertionError(f"check {name!r} failed after {after:.1f} s: {error}") from error
+        raise AssertionError(f"check {name!r} failed after {after:.1f} s: {what}") from error
     finally:
         pair.cleanup()

@@ -112,7 +112,7 @@ class Bench:
     def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         try:
             self.close_all()
-        except AssertionError:
+        except Exception:
             if kind is None:  # else the first failure is the one to tell
                 raise
 
@@ -145,11 +145,15 @@ class Bench:
     def send(self, message: Message, seconds: float | None = None) -> None:
         """Send, in bounded time, what takes the next number."""
         deadline = time.monotonic() + (seconds or self.patience)
-        try:
+
+        def send() -> None:
             self.sender.send(message, give_up=lambda: time.monotonic() > deadline)
+
+        try:
+            bounded(send, "send", 2 * (seconds or self.patience))
         except zmq.Again:
             raise AssertionError(
-                f"send waited {seconds or self.patience} s for readers that have room or are not to be waited for"
+                f"send waited {seconds or self.patience} s for readers with room, or that are not waited for"
             ) from None
         self.numbering.advance()
 
@@ -180,6 +184,9 @@ class Bench:
 
     def fill(self, limit: int = 10_000) -> int:
         """Send blocks until a reader is waited for; the number of them that went."""
+        return bounded(lambda: self._fill(limit), "send, which was asked to give up,", 10 * self.patience)
+
+    def _fill(self, limit: int) -> int:
         for n_sent in range(limit):
             try:
                 self.sender.send(self.block(), give_up=lambda: True)

@@ -422,7 +422,9 @@ def test_a_reader_may_ask_for_a_kind_of_stream(way, make_output):
     for where in (output, output.url):
         with (
             InputStream(spec={"streamtype": "event"}) as reader,
-            pytest.raises(ConfigurationError, match="streamtype: the stream has 'video', asked for is 'event'"),
+            pytest.raises(
+                ConfigurationError, match="streamtype: the stream has 'video', asked for is 'event'"
+            ),
         ):
             reader.connect(where)
 

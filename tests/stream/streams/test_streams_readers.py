@@ -162,7 +162,9 @@ def test_a_reader_that_leaves_sets_a_send_free_that_waits_for_it(make_output, jo
 @pytest.mark.parametrize("way", WAYS)
 def test_samples_whose_time_has_come_hold_no_send_up_that_shall_not_wait(make_output, join, way):
     options = {**WAYS[way], "queue_messages": 2}
-    options = {**options, "buffer_size": 4, "chunk_size": 2} if way in SHARED else {**options, "chunk_size": 2}
+    options = (
+        {**options, "buffer_size": 4, "chunk_size": 2} if way in SHARED else {**options, "chunk_size": 2}
+    )
     output = make_output(chunk_age=0.001, **options)
     reader = join(output)
     n_taken = 0
