@@ -44,6 +44,7 @@ _TURN = 0.1
 _MISSED_HEARTBEATS = 3
 _QUEUE_MESSAGES = 64
 Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
 Found = Union[tuple[int, Array], Gap, StreamEndedError, SequenceGapError]
 
 
@@ -206,6 +207,12 @@ class InputStream:
             raise SequenceGapError(f"samples {found.first_frame}..{last}: {found.reason}", found)
         raise found
 
+    @property
+    def sample_type(self) -> tuple[np.dtype[Any], Shape]:
+        """Type of an element and shape of a sample, after `filters`; `StateError` before the stream began."""
+        info = self._array_info(self._need_start())
+        return self._filtered(np.dtype(info.dtype), info.shape)
+
     def set_buffer(
         self,
         size: int | None = None,
@@ -234,7 +241,7 @@ class InputStream:
             For values that cannot be; what was kept before is still there.
         """
         info = self._array_info(self._need_start())
-        dtype, shape = self._filtered(np.dtype(info.dtype), info.shape)
+        dtype, shape = self.sample_type
         length = size if size is not None else self.params.get("buffer_size", 0)
         if fill is None and dtype == np.dtype(info.dtype):
             fill = self.params.get("fill")
