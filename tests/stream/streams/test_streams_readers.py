@@ -418,6 +418,9 @@ def test_borrowing_is_refused_where_it_could_not_keep_its_word(make_output):
     for n_samples in (0, 4, 9):
         with pytest.raises(ConfigurationError, match="allowed are 8"), of_eight.borrow(n_samples):
             pass
+    large = make_output(chunk_size=100_000, **{**shared, "buffer_size": 200_000})
+    with pytest.raises(ConfigurationError, match=r"allowed are 1\.\.100000"), large.borrow(100_001):
+        pass
 
 
 @pytest.mark.parametrize("way", SHARED)

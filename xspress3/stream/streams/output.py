@@ -208,10 +208,9 @@ class OutputStream:
                 raise StateError("borrow of a plain stream, allowed is transfermode='sharedmem'")
             if self.filters or self._scaling is not None:
                 raise StateError("borrow of a stream with filters or scale and offset, allowed are none")
-            if n_samples != (self._n_samples or n_samples) or n_samples < 1:
-                raise ConfigurationError(
-                    f"borrow of {n_samples} samples, allowed are {self._n_samples or '1 and more'}"
-                )
+            allowed = self._n_samples or f"1..{self._max_samples}, as chunk_size and buffer_size make it"
+            if n_samples != (self._n_samples or n_samples) or not 1 <= n_samples <= self._max_samples:
+                raise ConfigurationError(f"borrow of {n_samples} samples, allowed are {allowed}")
             self.flush(timeout)
             shape = (n_samples, *self._sample_shape)
             n_bytes = n_samples * options.bytes_per_sample
