@@ -26,14 +26,25 @@ from xspress3.stream.numbering import Numbering
 from xspress3.stream.publisher import Publisher, ReaderStatus
 from xspress3.stream.ring import FrameRing, Slot
 from xspress3.stream.shared import SharedArray, SharedMem
-from xspress3.stream.streams import InputStream, OutputStream, RingBuffer
+from xspress3.stream.streams import (
+    AsyncReceiver,
+    ChannelSplitter,
+    ChunkResizer,
+    InputStream,
+    OutputStream,
+    RingBuffer,
+    StreamPoller,
+)
 from xspress3.stream.subscriber import Subscriber
 from xspress3.stream.tracker import SessionTracker
 
 __all__ = [
     "Alive",
     "ArrayInfo",
+    "AsyncReceiver",
     "Block",
+    "ChannelSplitter",
+    "ChunkResizer",
     "Contract",
     "EncodedArray",
     "EndReason",
@@ -53,6 +64,7 @@ __all__ = [
     "SharedArray",
     "SharedMem",
     "Slot",
+    "StreamPoller",
     "Subscriber",
     "UnknownMessage",
     "compression_methods",

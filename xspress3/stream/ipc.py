@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import socket
 import tempfile
 from pathlib import Path
 
-__all__ = ["remove_socket", "socket_path"]
+from xspress3.errors import ConfigurationError
+
+__all__ = ["claim", "remove_socket", "socket_path"]
 
 
 def socket_path() -> Path:
@@ -22,6 +25,30 @@ def socket_path() -> Path:
         if not _is_alive(path):
             remove_socket(path)
     return folder / f"stream-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def claim(path: Path) -> None:
+    """Make sure that `path` may be bound: zmq removes whatever is there, be it a stream that runs or a file.
+
+    Raises
+    ------
+    ConfigurationError
+        When something listens there, or there is something else than a socket. What a program that was
+        killed has left is no hindrance.
+    """
+    if not os.path.lexists(path):
+        return
+    if not path.is_socket():
+        raise ConfigurationError(f"ipc://{path}: there is a file or folder, allowed is a path that is free")
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(os.fspath(path))
+        except ConnectionRefusedError:
+            return
+        except OSError as error:
+            raise ConfigurationError(f"ipc://{path}: {error}; allowed is a path that is free") from None
+    raise ConfigurationError(f"ipc://{path}: in use, allowed is a path that is free")
 
 
 def remove_socket(path: Path) -> None:

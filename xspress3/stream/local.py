@@ -17,11 +17,17 @@ import numpy as np
 import numpy.typing as npt
 import zmq
 
-from xspress3.errors import ConfigurationError, StateError, StreamTimeoutError
+from xspress3.errors import (
+    ConfigurationError,
+    ProtocolError,
+    StateError,
+    StreamEndedError,
+    StreamTimeoutError,
+)
 from xspress3.stream.backlog import Backlog
 from xspress3.stream.contract import LOSSLESS, Contract, Delivery
 from xspress3.stream.control import Hello
-from xspress3.stream.messages import Alive, Block, EncodedArray, Envelope, Message
+from xspress3.stream.messages import Alive, Block, EncodedArray, Envelope, Message, SessionStart
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.outbox import Outbox
 from xspress3.stream.outgoing import Outgoing, Thin
@@ -50,13 +56,9 @@ class _Seat:
         self.n_put = 0
         self.n_taken = 0
         self.n_granted = 0
-        self.position = 0
+        self.is_lossless = hello.contract.is_lossless
         self.has_room = threading.Event()
         self.is_waited_for = False
-
-    @property
-    def is_lossless(self) -> bool:
-        return self.outbox.contract.is_lossless
 
     @property
     def is_full(self) -> bool:
@@ -93,6 +95,7 @@ class _Seat:
 
     def demote(self) -> None:
         """From here on nobody waits for this reader."""
+        self.is_lossless = False
         self.outbox.demote()
         self.outbox.credit = 0
         self.n_granted = self.n_taken - max(self.credit - (self.n_put - self.n_taken), 0)
@@ -143,8 +146,6 @@ class LocalPublisher:
         self._backlog = Backlog(backlog_bytes)
         self._keeps_backlog = backlog_bytes > 0
         self._seats: list[_Seat] = []
-        self._n_offered = 0
-        self._is_sending = False
         self.is_closed = False
         with self._registry:
             if endpoint in self._by_endpoint:
@@ -235,12 +236,6 @@ class LocalPublisher:
             seat.inbox.put(None)
             seat.has_room.set()
 
-    def as_message(self, samples: Samples) -> Block:
-        """What a chunk says when it goes the long way."""
-        end, array, sequence, time_ns = samples
-        envelope = replace(self._numbering.envelope(time_ns), sequence=sequence)
-        return samples_block(envelope, end - len(array), array)
-
     def _send(
         self,
         direct: Union[Outgoing, Samples],
@@ -248,65 +243,52 @@ class LocalPublisher:
         remember: Callable[[], None],
         give_up: Callable[[], bool],
     ) -> None:
-        with self._lock:
-            if self.is_closed:
-                raise StateError(f"send at {self.endpoint} after it was closed")
-            self._n_offered += 1
-            is_done = self._offer(direct, item)
-            if is_done:
-                remember()
-                return
-            self._is_sending = True
-        try:
-            while (seat := self._who_is_full()) is not None:
-                self._wait_for(seat, direct, give_up)
-        finally:
+        while True:
             with self._lock:
-                self._is_sending = False
-                remember()
+                if self.is_closed:
+                    raise StateError(f"send at {self.endpoint} after it was closed")
+                if self._who_is_full() is None:
+                    self._offer(direct, item)
+                    remember()
+                    return
+            self.wait_room(give_up)
 
-    def _offer(self, direct: Union[Outgoing, Samples], item: Callable[[], Outgoing]) -> bool:
-        """Give it to all readers but those that must be waited for; whether there are none of these."""
-        is_done = True
+    def _offer(self, direct: Union[Outgoing, Samples], item: Callable[[], Outgoing]) -> None:
+        """Give it to all readers."""
         for seat in self._seats:
-            if not seat.is_lossless:
-                seat.outbox.offer(item())
-                seat.flush()
-            elif seat.n_put - seat.n_taken < seat.credit:
+            if seat.is_lossless:
                 seat.put(direct)
             else:
-                is_done = False
-                continue
-            seat.position = self._n_offered
-        return is_done
+                seat.outbox.offer(item())
+                seat.flush()
+
+    def wait_room(self, give_up: Callable[[], bool] = lambda: False) -> None:
+        """As `Publisher.wait_room`."""
+        while (seat := self._who_is_full()) is not None:
+            self._wait_for(seat, give_up)
 
     def _who_is_full(self) -> _Seat | None:
-        """A reader that was not given the message yet."""
-        return next((seat for seat in self._seats if seat.position < self._n_offered), None)
+        """A reader that must be waited for."""
+        for seat in self._seats:
+            if seat.is_lossless and seat.n_put - seat.n_taken >= seat.credit:
+                return seat
+        return None
 
-    def _wait_for(self, seat: _Seat, direct: Union[Outgoing, Samples], give_up: Callable[[], bool]) -> None:
+    def _wait_for(self, seat: _Seat, give_up: Callable[[], bool]) -> None:
         """Wait until `seat` has room, without the lock: readers come, go and are looked at meanwhile."""
         began = time.monotonic()
         while seat.is_full and seat in self._seats:
             if give_up() or self.is_closed:
                 raise zmq.Again
             if self._drop_after is not None and time.monotonic() - began > self._drop_after:
-                break
-            seat.wait_for_room(_RETRY)
-        with self._lock:
-            seat.position = self._n_offered
-            if not seat.is_full:
-                seat.put(direct)
+                with self._lock:
+                    seat.demote()
                 return
-            seat.demote()
-            item = direct if isinstance(direct, Outgoing) else Outgoing(self.as_message(direct))
-            seat.outbox.offer(item)
+            seat.wait_for_room(_RETRY)
 
     def _join(self, hello: Hello) -> _Seat:
         with self._lock:
             seat = _Seat(hello, min(hello.credit, self._queue_messages))
-            # A message that is being sent just now is not in the backlog: this reader is offered it too.
-            seat.position = self._n_offered - self._is_sending
             greeting = self._backlog.greeting(hello)
             for item in greeting or [Outgoing(Alive(self._numbering.envelope(), self._state()))]:
                 seat.put(item)
@@ -367,6 +349,7 @@ class LocalSubscriber:
         self._publisher = LocalPublisher.find(endpoint)
         self._seat = self._publisher._join(Hello(self.name, self.contract, credit, wants_backlog))
         self._waiting: Message | None = None
+        self._session: Envelope | None = None
 
     def wait_joined(self, timeout: float) -> None:
         """Wait for the answer of the sender, which is there at once; kept for `receive`."""
@@ -380,12 +363,26 @@ class LocalSubscriber:
         self._waiting = message
 
     def receive(self, timeout: float) -> Message | None:
-        """The next message, or `None` when none came within `timeout` s."""
+        """The next message, or `None` when none came within `timeout` s; errors as of `take`."""
         taken = self.take(timeout)
-        return self._publisher.as_message(taken) if isinstance(taken, tuple) else taken
+        return self._as_block(taken) if isinstance(taken, tuple) else taken
+
+    def _as_block(self, samples: Samples) -> Block:
+        """A chunk the long way, of the session whose start was taken: the sender may be further."""
+        end, array, sequence, time_ns = samples
+        if self._session is None:
+            raise ProtocolError("samples of a session whose start did not come")
+        envelope = replace(self._session, sequence=sequence, time_ns=time_ns)
+        return samples_block(envelope, end - len(array), array)
 
     def take(self, timeout: float) -> Taken | None:
-        """As `receive`, and chunks that came the short way as they came."""
+        """As `receive`, and chunks that came the short way as they came.
+
+        Raises
+        ------
+        StreamEndedError
+            When all was taken and the sender is closed.
+        """
         if self._waiting is not None:
             message, self._waiting = self._waiting, None
             return message
@@ -398,9 +395,13 @@ class LocalSubscriber:
             return None
         if item is None:
             seat.inbox.put(None)  # for the next look
-            return None
+            raise StreamEndedError(f"{self.endpoint}: the sender is closed")
         seat.took_one()
-        return item.message if isinstance(item, Outgoing) else item
+        if not isinstance(item, Outgoing):
+            return item
+        if isinstance(item.message, SessionStart):
+            self._session = item.message.envelope
+        return item.message
 
     @property
     def is_connected(self) -> bool:

@@ -68,6 +68,11 @@ class Outbox:
         return not self.contract.is_lossless and len(self._queue) > MAX_NEWS
 
     @property
+    def has_room(self) -> bool:
+        """Whether `offer` would take a message."""
+        return not self.contract.is_lossless or (self.credit > 0 and not self._queue)
+
+    @property
     def n_waiting(self) -> int:
         """Messages that wait for credit."""
         return len(self._queue) + (self._newest is not None) + (self._skipped is not None)
@@ -82,9 +87,9 @@ class Outbox:
 
     def offer(self, item: Outgoing) -> bool:
         """Take `item` as the contract says; `False` when the sender must wait and offer it again."""
+        if not self.has_room:
+            return False
         if self.contract.is_lossless:
-            if self._queue or not self.credit:
-                return False
             self._queue.append(item)
         elif isinstance(item.message, Block):
             self._offer_block(item)

@@ -73,13 +73,10 @@ class ReaderStatus:
 
 @dataclass
 class _Reader:
-    """A reader; `position` counts the messages that it was offered."""
-
     identity: bytes
     hello: Hello
     outbox: Outbox
     credit: int
-    position: int
     sent_at: float
 
     @property
@@ -147,8 +144,6 @@ class Publisher:
         self._heartbeat = heartbeat
         self._readers: dict[bytes, _Reader] = {}
         self._backlog = Backlog(backlog_bytes)
-        self._n_offered = 0
-        self._is_sending = False
         self._looked_at = 0.0
         self.n_joined = 0
         self.n_refused = 0
@@ -172,8 +167,8 @@ class Publisher:
 
     @property
     def readers(self) -> list[ReaderStatus]:
-        """Those readers."""
-        return [reader.status() for reader in self._readers.values()]
+        """Those readers; any thread may ask."""
+        return [reader.status() for reader in list(self._readers.values())]
 
     def send(
         self,
@@ -197,7 +192,7 @@ class Publisher:
         Raises
         ------
         zmq.Again
-            When it was given up; readers that were not waited for have got it.
+            When it was given up; no reader has got it, so the same may be sent again.
         """
         item = Outgoing(message, is_borrowed=is_borrowed, thin=thin)
         self.send_item(item, give_up)
@@ -206,18 +201,22 @@ class Publisher:
     def send_item(self, item: Outgoing, give_up: Callable[[], bool] = lambda: False) -> None:
         """What `send` does, for what is packed already."""
         self.serve()
-        self._n_offered += 1
-        self._is_sending = True
         try:
-            self._offer_until_taken(item, give_up)
+            self.wait_room(give_up)
+            for reader in list(self._readers.values()):
+                reader.outbox.offer(item)
+                self._flush(reader)
         finally:
-            self._is_sending = False
             item.settle()
         self._backlog.remember(item)
 
-    def _offer_until_taken(self, item: Outgoing, give_up: Callable[[], bool]) -> None:
+    def wait_room(self, give_up: Callable[[], bool] = lambda: False) -> None:
+        """Wait until every reader has room for one message; `zmq.Again` when it was given up.
+
+        All or none get a message, so one that was given up can be sent again without harm.
+        """
         began = 0.0
-        while not self._offer(item):
+        while not all(reader.outbox.has_room for reader in self._readers.values()):
             now = time.monotonic()
             began = began or now
             if give_up():
@@ -280,21 +279,9 @@ class Publisher:
         self._readers.clear()
         self._socket.close(None if linger is None else int(linger * 1000))
 
-    def _offer(self, item: Outgoing) -> bool:
-        """Offer `item` to readers that have not got it yet; whether all have."""
-        is_done = True
-        for reader in list(self._readers.values()):
-            if reader.position < self._n_offered:
-                if reader.outbox.offer(item):
-                    reader.position = self._n_offered
-                    self._flush(reader)
-                else:
-                    is_done = False
-        return is_done
-
     def _demote_who_waits(self) -> None:
         for reader in self._readers.values():
-            if reader.position < self._n_offered:
+            if not reader.outbox.has_room:
                 logger.warning("reader %s is not waited for any more: too slow", reader.hello.name)
                 reader.outbox.demote()
 
@@ -354,9 +341,7 @@ class Publisher:
             return
         credit = min(hello.credit, self._queue_messages)
         outbox = Outbox(hello.contract, credit)
-        # A message that is being sent just now is not in the backlog: this reader is offered it too.
-        position = self._n_offered - self._is_sending
-        reader = _Reader(identity, hello, outbox, credit, position, 0.0)
+        reader = _Reader(identity, hello, outbox, credit, 0.0)
         self._readers[identity] = reader
         self.n_joined += 1
         logger.info("reader %s of %s joined, %s", hello.name, hello.host, hello.contract)

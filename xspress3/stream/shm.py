@@ -6,7 +6,10 @@ cannot reach it, being on another host, stays and gets blocks by the socket.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
@@ -16,11 +19,19 @@ import numpy as np
 import numpy.typing as npt
 import zmq
 
-from xspress3.errors import ProtocolError, StreamTimeoutError
+from xspress3.errors import ProtocolError, StreamError, StreamTimeoutError
 from xspress3.stream.codec import decode, encode
 from xspress3.stream.contract import Contract, Delivery
 from xspress3.stream.local import LocalPublisher, samples_block
-from xspress3.stream.messages import Block, Envelope, Loss, Message, SessionEnd, SessionStart
+from xspress3.stream.messages import (
+    Block,
+    Envelope,
+    Loss,
+    Message,
+    SessionEnd,
+    SessionStart,
+    UnknownMessage,
+)
 from xspress3.stream.outbox import PASSED_OVER, TOO_SLOW
 from xspress3.stream.outgoing import Outgoing, Thin, thin_block
 from xspress3.stream.publisher import Publisher, ReaderStatus, Samples
@@ -31,8 +42,9 @@ __all__ = ["RING", "ShmPublisher", "ShmSubscriber", "ring_of"]
 RING = "shared_memory_ring"
 """Key of a start's metadata that names the ring."""
 _RETRY = 0.1
+_NAME_BYTES = 63
 _WHOLE, _BARE = 1, 0
-"""`session_id` of a record whose parts are a message of the codec, and of bare samples."""
+"""Lowest bit of a record's `session_id`: its parts are a message of the codec, or bare samples."""
 
 
 def ring_of(start: SessionStart) -> str | None:
@@ -59,6 +71,7 @@ class ShmPublisher:
         self.ring = ring
         self.endpoint = control.endpoint
         self._drop_after = drop_after
+        self._session_id = 0
 
     @property
     def n_readers(self) -> int:
@@ -85,6 +98,8 @@ class ShmPublisher:
         """As `Publisher.send`; the ring has a copy when this returns."""
         if isinstance(message, SessionStart):
             message = replace(message, metadata={**message.metadata, RING: self.ring.ring_id})
+            self._session_id = message.envelope.session_id or 0
+        self.control.wait_room(give_up)
         self._write(_fields(message), [bytes(part) for part in encode(message)], give_up)
         return self.control.send(message, is_borrowed=is_borrowed, thin=thin, give_up=give_up)
 
@@ -92,23 +107,25 @@ class ShmPublisher:
         self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
     ) -> None:
         """As `LocalPublisher.send_samples`; the ring has a copy when this returns."""
-        end, array, sequence, time_ns = samples
-        n_frames = len(array)
-        fields = RecordFields(RecordKind.BLOCK, _BARE, sequence, time_ns, end - n_frames, n_frames)
-        self._write(fields, array, give_up)
+        self.control.wait_room(give_up)
+        self._write(self._bare(samples), samples[1], give_up)
         self.control.pass_on(samples, block, give_up)
 
     def borrow(self, n_bytes: int, give_up: Callable[[], bool] = lambda: False) -> npt.NDArray[np.uint8]:
         """Memory of a slot to be filled; `commit` or `abandon` follows."""
+        self.control.wait_room(give_up)
         memory: npt.NDArray[np.uint8] = self._retry(lambda: self.ring.borrow(n_bytes, _RETRY), give_up)
         return memory
 
     def commit(self, samples: Samples, block: Callable[[], Block]) -> None:
         """Publish what was borrowed."""
-        end, array, sequence, time_ns = samples
-        n_frames = len(array)
-        self.ring.commit(RecordFields(RecordKind.BLOCK, _BARE, sequence, time_ns, end - n_frames, n_frames))
+        self.ring.commit(self._bare(samples))
         self.control.pass_on(samples, block)
+
+    def _bare(self, samples: Samples) -> RecordFields:
+        end, array, sequence, time_ns = samples
+        session, n_frames = self._session_id << 1 | _BARE, len(array)
+        return RecordFields(RecordKind.BLOCK, session, sequence, time_ns, end - n_frames, n_frames)
 
     def serve(self, timeout: float = 0.0) -> None:
         """Hear readers, and give signs of life."""
@@ -130,6 +147,7 @@ class ShmPublisher:
             except StreamTimeoutError:
                 if give_up():
                     raise zmq.Again from None
+                self.control.serve()  # readers at the socket want signs of life meanwhile
                 if self._drop_after is not None and time.monotonic() - began > self._drop_after:
                     self._evict()
 
@@ -144,18 +162,55 @@ def _fields(message: Message) -> RecordFields:
     envelope = getattr(message, "envelope", None)
     sequence = 0 if envelope is None else envelope.sequence
     if isinstance(message, Block):
-        return RecordFields(RecordKind.BLOCK, _WHOLE, sequence, 0, message.first_frame, message.n_frames)
+        session = (message.envelope.session_id or 0) << 1 | _WHOLE
+        return RecordFields(RecordKind.BLOCK, session, sequence, 0, message.first_frame, message.n_frames)
     return RecordFields(RecordKind.MESSAGE, sequence=sequence)
+
+
+class _Leases:
+    """Slots that arrays look at; a reader that leaves stays in the ring until the last of them is gone.
+
+    Else the sender would write into memory that somebody holds as data.
+    """
+
+    def __init__(self, ring: RingReader) -> None:
+        self._ring = ring
+        self._n_held = 0
+        self._is_leaving = False
+        # Guards both; to be entered again, because the collector may end a lease in the middle of anything.
+        self._lock = threading.RLock()
+
+    def hold(self) -> None:
+        with self._lock:
+            self._n_held += 1
+
+    def give_back(self, record: Record) -> None:
+        with contextlib.suppress(StreamError):  # who was taken off the list is told so when it reads
+            record.release()
+        with self._lock:
+            self._n_held -= 1
+            is_last = self._is_leaving and not self._n_held
+        if is_last:
+            self._ring.close()
+
+    def leave(self) -> None:
+        with self._lock:
+            self._is_leaving = True
+            is_last = not self._n_held
+        if is_last:
+            self._ring.close()
 
 
 class _Lease:
     """Memory of a slot, given back when the last array that looks at it is gone."""
 
-    __slots__ = ("__array_interface__", "_record")
+    __slots__ = ("__array_interface__", "_leases", "_record")
 
-    def __init__(self, record: Record, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    def __init__(self, record: Record, dtype: np.dtype[Any], shape: tuple[int, ...], leases: _Leases) -> None:
         whole = np.frombuffer(record.memory, np.uint8)
         self._record = record
+        self._leases = leases
+        leases.hold()
         self.__array_interface__ = {
             "shape": shape,
             "typestr": dtype.str,
@@ -165,31 +220,46 @@ class _Lease:
         }
 
     def __del__(self) -> None:
-        self._record.release()
+        self._leases.give_back(self._record)
 
 
 class ShmSubscriber:
     """Reads a ring as a `Subscriber` reads a socket; arrays are views of the ring, and hold their slot.
 
+    The sender waits for slots that are held, also by arrays that outlive `close`.
+
     Parameters
     ----------
     start
         What the stream said when it was joined; it names the ring.
-    name, contract
-        As of `Subscriber`. Readers that are not lossless have copies.
+    name, contract, wants_backlog
+        As of `Subscriber`; the backlog is what is in the ring. Readers that are not lossless have copies.
     """
 
-    def __init__(self, endpoint: str, start: SessionStart, *, name: str, contract: Contract) -> None:
+    def __init__(
+        self,
+        endpoint: str,
+        start: SessionStart,
+        *,
+        name: str,
+        contract: Contract,
+        wants_backlog: bool = True,
+    ) -> None:
         self.endpoint = endpoint
         self.contract = contract
         self.name = name
-        self._ring = RingReader(str(ring_of(start)), name, str(contract), start="oldest")
+        # With the newest record, which is passed over, it is known where the session is.
+        begin = "oldest" if wants_backlog else "newest"
+        seat_name = name.encode()[:_NAME_BYTES].decode(errors="ignore")
+        self._ring = RingReader(str(ring_of(start)), seat_name, str(contract), start=begin)
+        self._leases = _Leases(self._ring)
+        self._wants_backlog = wants_backlog
         self._start = start
         self._layout = _layout(start)
         self._is_greeted = False
         self._next_frame: int | None = None
         self._next_sequence = 0
-        self._queue: list[Union[Message, Samples]] = []
+        self._queue: deque[Union[Message, Samples]] = deque()
 
     def take(self, timeout: float) -> Union[Message, Samples, None]:
         """The next message or chunk, or `None` when none came within `timeout` s.
@@ -200,17 +270,45 @@ class ShmSubscriber:
             When the sender has closed the ring, or died.
         """
         if self._queue:
-            return self._queue.pop(0)
+            return self._queue.popleft()
         record = self._ring.read(timeout)
-        if record is None:
+        while record is not None:
+            found = self._found(record)
+            if found is not None:
+                self._tell_gap(found)
+                if not self._queue:
+                    return found
+                self._queue.append(found)
+            if self._queue:
+                return self._queue.popleft()
+            record = self._ring.read(0)
+        return None
+
+    def _found(self, record: Record) -> Union[Message, Samples, None]:
+        """What `record` says; `None` when it is of before this reader's time."""
+        session_id = record.fields.session_id >> 1
+        message = None
+        if record.is_message:
+            message = self._message(record)
+            if isinstance(message, UnknownMessage):
+                return message
+            session_id = message.envelope.session_id or 0
+        if session_id < (self._start.envelope.session_id or 0):
+            record.release()
             return None
-        found = self._message(record) if record.is_message else self._block(record)
-        self._greet(found)
-        self._tell_gap(found)
-        if not self._queue:
-            return found
-        self._queue.append(found)
-        return self._queue.pop(0)
+        if isinstance(message, SessionStart):
+            self._start, self._layout, self._is_greeted = message, _layout(message), True
+            return message
+        self._notice_session(session_id)
+        found = message or self._block(record)
+        return found if self._is_greeted else self._greeted(found, record.missed)
+
+    def _notice_session(self, session_id: int) -> None:
+        """Go on in a session whose start was overwritten before we came by; all of one sender are alike."""
+        if session_id > (self._start.envelope.session_id or 0):
+            envelope = replace(self._start.envelope, session_id=session_id, sequence=1)
+            self._start = replace(self._start, envelope=envelope, next_frame=0)
+            self._is_greeted = False
 
     def receive(self, timeout: float) -> Message | None:
         """As `take`, with a chunk as a block."""
@@ -231,9 +329,9 @@ class ShmSubscriber:
         return 0.0
 
     def close(self) -> None:
-        """Leave; a second call does nothing."""
+        """Leave, as soon as no array of the ring is held any more; a second call does nothing."""
         self._queue.clear()
-        self._ring.close()
+        self._leases.leave()
 
     def __enter__(self) -> ShmSubscriber:
         return self
@@ -246,14 +344,11 @@ class ShmSubscriber:
     def _message(self, record: Record) -> Message:
         with record:
             message = decode([bytes(part) for part in record.parts])
-        if isinstance(message, SessionStart):
-            message = replace(message, contract=str(self.contract))
-            self._start, self._layout = message, _layout(message)
-        return message
+        return replace(message, contract=str(self.contract)) if isinstance(message, SessionStart) else message
 
     def _block(self, record: Record) -> Union[Block, Samples]:
         fields = record.fields
-        if fields.session_id == _WHOLE:
+        if fields.session_id & 1 == _WHOLE:
             with record:
                 block = decode([bytes(part) for part in record.parts])
             assert isinstance(block, Block)
@@ -265,7 +360,7 @@ class ShmSubscriber:
             raise ProtocolError(f"ring: {record.nbytes} bytes for shape {whole_shape} of {dtype}")
         end = fields.first_frame + fields.n_frames
         if self.contract.is_lossless:
-            array = np.asarray(_Lease(record, dtype, whole_shape))
+            array = np.asarray(_Lease(record, dtype, whole_shape, self._leases))
         else:
             with record:
                 array = np.frombuffer(bytes(record.memory), dtype).reshape(whole_shape)
@@ -282,25 +377,28 @@ class ShmSubscriber:
     def _envelope(self, sequence: int, time_ns: int) -> Envelope:
         return replace(self._start.envelope, sequence=sequence, time_ns=time_ns)
 
-    def _greet(self, found: Union[Message, Samples]) -> None:
-        """Who did not find the start in the ring is given the one of the stream."""
-        if self._is_greeted:
-            return
+    def _greeted(self, found: Union[Message, Samples], n_missed: int) -> Union[Message, Samples, None]:
+        """The start for who did not find it in the ring; then `found`, unless it is not wanted.
+
+        What was sent before this reader joined is no loss to it, what was overwritten since then is.
+        """
         self._is_greeted = True
-        if not isinstance(found, SessionStart):
-            first, sequence = _first_frame(found), _sequence(found)
-            next_frame = self._start.next_frame if first is None else first
-            envelope = replace(self._start.envelope, sequence=sequence)
-            self._queue.append(
-                replace(
-                    self._start,
-                    envelope=envelope,
-                    next_frame=next_frame,
-                    is_repeat=True,
-                    contract=str(self.contract),
-                )
-            )
-            self._next_frame, self._next_sequence = next_frame, sequence
+        at, sequence = _first_frame(found), _sequence(found)
+        is_wanted = self._wants_backlog or at is None or n_missed > 0
+        if not is_wanted:
+            at, sequence = _end_frame(found), sequence + 1
+        if at is None or (n_missed and at > self._start.next_frame):
+            at, sequence = self._start.next_frame, min(sequence, self._start.envelope.sequence)
+        self._start = replace(
+            self._start,
+            envelope=replace(self._start.envelope, sequence=sequence),
+            next_frame=at,
+            is_repeat=True,
+            contract=str(self.contract),
+        )
+        self._queue.append(self._start)
+        self._next_frame, self._next_sequence = at, sequence
+        return found if is_wanted else None
 
     def _tell_gap(self, found: Union[Message, Samples]) -> None:
         """Say which frames were left out before `found`, and why."""

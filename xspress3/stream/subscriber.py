@@ -238,7 +238,7 @@ class Subscriber:
     def close(self) -> None:
         """Say farewell and close the socket; a second call does nothing."""
         if not self._socket.closed:
-            if self._handshakes.is_connected:
+            if self.is_connected:
                 self._say(encode_request(Bye()))
             self._socket.disable_monitor()
             self._events.close()

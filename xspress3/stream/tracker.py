@@ -100,14 +100,17 @@ class SessionTracker:
         self._next_sequence = sequence + 1
         return True
 
-    def jump(self, first_frame: int, end_frame: int, sequence: int) -> tuple[Gap, ...]:
-        """Count a block that does not follow directly; gives what is missing before it."""
+    def jump(self, first_frame: int, end_frame: int, sequence: int) -> Fed:
+        """Count a block that does not follow directly; tells what is missing before it."""
         self.missed_messages += max(sequence - self._next_sequence, 0)
         self._next_sequence = max(sequence + 1, self._next_sequence)
+        if self._is_repeated(first_frame, end_frame):
+            self.duplicates += end_frame - first_frame
+            return Fed(is_new=False)
         gaps = self._advance(first_frame, ON_THE_WAY)
         self.next_frame = end_frame
         self.received += end_frame - first_frame
-        return gaps
+        return Fed(gaps)
 
     def rejoin(self, start: SessionStart) -> tuple[Gap, ...]:
         """Go on with the start that is repeated after the reader was cut off."""

@@ -42,8 +42,10 @@ __all__ = ["InputStream"]
 _TURN = 0.1
 """Seconds after which a wait looks whether the sender is still there."""
 _MISSED_HEARTBEATS = 3
+_QUEUE_MESSAGES = 64
 Array = npt.NDArray[Any]
-Found = Union[tuple[int, Array], Gap, StreamEndedError]
+Shape = tuple[int, ...]
+Found = Union[tuple[int, Array], Gap, StreamEndedError, SequenceGapError]
 
 
 class InputStream:
@@ -151,6 +153,10 @@ class InputStream:
         if is_described:
             StreamOptions.from_params(params).require(self.spec)
         wanted = contract or str(params.get("contract", "lossless"))
+        # Room is given back in heaps of half of what one has, so one must not believe to have more.
+        options.setdefault(
+            "queue_messages", min(_QUEUE_MESSAGES, params.get("queue_messages", _QUEUE_MESSAGES))
+        )
         self.params, self._array_name = params, array
         self._source = open_source(params, name=self.name, contract=wanted, timeout=timeout, **options)
         try:
@@ -186,7 +192,8 @@ class InputStream:
         StreamTimeoutError
             When nothing came in time.
         StreamEndedError
-            When the sender has ended the stream; the next call waits for a new one.
+            When the sender has ended the stream; the next call waits for a new one at the same address,
+            but within a process and through shared memory, where there is nothing to wait for.
         SenderDiedError
             When nothing is heard of the sender, not even signs of life; the next call waits for it.
         """
@@ -200,23 +207,56 @@ class InputStream:
             raise SequenceGapError(f"samples {found.first_frame}..{last}: {found.reason}", found)
         raise found
 
+    @property
+    def sample_type(self) -> tuple[np.dtype[Any], Shape]:
+        """Type of an element and shape of a sample, after `filters`; `StateError` before the stream began."""
+        info = self._array_info(self._need_start())
+        return self._filtered(np.dtype(info.dtype), info.shape)
+
     def set_buffer(
         self,
-        size: int,
+        size: int | None = None,
         double: bool = True,
         axisorder: tuple[int, ...] | None = None,
         shmem: Union[bool, str, None] = None,
         fill: Any = None,
     ) -> None:
-        """Keep the last `size` samples that come; read them by `[...]` or `get_data`.
+        """Keep the last samples that come, as they are after `filters`; read them by `[...]` or `get_data`.
 
-        Samples that did not come are filled, see `fill`; the other options are those of `RingBuffer`. Who
-        gets each N-th sample numbers those: sample `i * N` is at `i`.
+        Samples that did not come are filled. Who gets each N-th sample numbers those: sample `i * N` is at
+        `i`. Of a chunk that is longer than the buffer, it has the end.
+
+        Parameters
+        ----------
+        size
+            Samples to keep; `None` takes the stream's `buffer_size`.
+        axisorder, fill
+            `None` takes those of the stream, where it says any.
+        double, shmem
+            See `RingBuffer`.
+
+        Raises
+        ------
+        ConfigurationError
+            For values that cannot be; what was kept before is still there.
         """
         info = self._array_info(self._need_start())
+        dtype, shape = self.sample_type
+        length = size if size is not None else self.params.get("buffer_size", 0)
+        if fill is None and dtype == np.dtype(info.dtype):
+            fill = self.params.get("fill")
+        if axisorder is None and len(shape) == len(info.shape):
+            axisorder = self.params.get("axisorder")
+        made = RingBuffer((length, *shape), dtype, double, shmem, fill, axisorder)
         self._drop_buffer()
-        dtype = np.dtype(info.dtype)
-        self.buffer = RingBuffer((size, *info.shape), dtype, double, shmem, fill, axisorder)
+        self.buffer = made
+
+    def _filtered(
+        self, dtype: np.dtype[Any], shape: tuple[int, ...]
+    ) -> tuple[np.dtype[Any], tuple[int, ...]]:
+        """Type and shape of a sample after `filters`, tried out on no samples at all."""
+        array = apply_filters(self.filters, np.empty((0, *shape), dtype))
+        return array.dtype, array.shape[1:]
 
     def get_data(self, start: int, stop: int, copy: bool = False, join: bool = True) -> Any:
         """Samples `start` to `stop - 1` of the ring buffer, see `RingBuffer.get_data`."""
@@ -227,10 +267,11 @@ class InputStream:
 
     def empty_queue(self) -> int:
         """Pass over all that has come and was not read; gives the number of samples."""
-        while self._fetch(0):
+        while self._fetch(0) and not (self._found and isinstance(self._found[-1], StreamEndedError)):
             pass
         passed = sum(len(found[1]) for found in self._found if isinstance(found, tuple))
-        self._found.clear()
+        ended = [found for found in self._found if isinstance(found, StreamEndedError)]
+        self._found = deque(ended[-1:])  # which is no sample that can be passed over
         return passed
 
     def reset_buffer_index(self) -> None:
@@ -315,7 +356,10 @@ class InputStream:
         end, array, sequence, _ = samples
         tracker = self._need_tracker()
         if not tracker.follow(end - len(array), end, sequence):
-            self._lose(tracker.jump(end - len(array), end, sequence))
+            fed = tracker.jump(end - len(array), end, sequence)
+            self._lose(fed.gaps)
+            if not fed.is_new:
+                return
         self._give(end, array)
 
     def _take_message(self, message: Message) -> None:
@@ -339,6 +383,9 @@ class InputStream:
             self._lose(tracker.rejoin(start))
             return
         self._check_kind(start)
+        self._require(start)
+        if known is not None and tracker is not None and tracker.end is None:
+            self._found.append(self._broken_off(known, start))
         self._start, self._tracker = start, SessionTracker(start)
         self._tracker.lost = 0  # who joins late does not miss what was before
         if isinstance(start.metadata.get(STREAM), Mapping):
@@ -356,6 +403,24 @@ class InputStream:
                     f"the stream changed from {before.dtype} {before.shape} to {info.dtype} {info.shape}"
                 )
 
+    def _require(self, start: SessionStart) -> None:
+        """Refuse a stream that is not as `spec` says."""
+        said = start.metadata.get(STREAM)
+        if isinstance(said, Mapping):
+            StreamOptions.from_params(said).require(self.spec)
+            return
+        info = self._array_info(start)
+        known = {"dtype": info.dtype, "shape": (-1, *info.shape), "units": info.units}
+        asked = {name: value for name, value in self.spec.items() if name in known}
+        StreamOptions(**known).require(asked)  # type: ignore[arg-type]  # checked there
+
+    def _broken_off(self, known: SessionStart, start: SessionStart) -> Found:
+        """What to say of a session that is followed by another and did not end."""
+        where = f"{self._need_source().endpoint}: after sample {self.last_index - 1} it"
+        if known.envelope.epoch != start.envelope.epoch:
+            return SenderDiedError(f"{where} was started again, without an end of what was before")
+        return SequenceGapError(f"{where} began again at 0; what came between was not taken in time")
+
     def _missed_the_end(self) -> None:
         """The sender is there and in no session: ours ended while we were cut off."""
         tracker = self._tracker
@@ -367,7 +432,8 @@ class InputStream:
         if self.filters:
             array = apply_filters(self.filters, array)
         if self.buffer is not None:
-            self.buffer.new_chunk(array, index=(end - 1) // self._need_tracker().step + 1)
+            index = (end - 1) // self._need_tracker().step + 1
+            self.buffer.new_chunk(array[-self.buffer.shape[0] :], index=index)
         self._found.append((end, array))
 
     def _lose(self, gaps: tuple[Gap, ...]) -> None:

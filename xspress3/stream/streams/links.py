@@ -10,7 +10,7 @@ from typing import Any, Union
 import zmq
 
 from xspress3.stream.codec import MAX_ARRAY_BYTES
-from xspress3.stream.ipc import remove_socket, socket_path
+from xspress3.stream.ipc import claim, remove_socket, socket_path
 from xspress3.stream.local import LocalPublisher
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.publisher import Publisher
@@ -105,6 +105,7 @@ def _make_control(options: StreamOptions, numbering: Numbering) -> Union[SocketP
         warn_of_everybody(options.interface, has_keys=common["security"] is not None)
         return link
     path = socket_path() if options.interface == LOOPBACK else Path(options.interface)
+    claim(path.absolute())
     return SocketPublisher(f"ipc://{os.fspath(path.absolute())}", numbering, path, **common)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -106,9 +107,8 @@ class OutputStream:
 
     @property
     def readers(self) -> list[ReaderStatus]:
-        """Who reads, under which contract, and how far behind."""
-        with self._lock:
-            return self._need_link().readers
+        """Who reads, under which contract, and how far behind; also while `send` waits for one of them."""
+        return self._need_link().readers
 
     def configure(self, **options: Any) -> None:
         """Choose, listen, and begin; see `StreamOptions` for all that can be chosen.
@@ -129,6 +129,7 @@ class OutputStream:
             self._options = chosen
             self._numbering = Numbering(chosen.name or "stream")
             self._chunker: Chunker = chosen.chunker()
+            self._pending: deque[Chunk] = deque()  # whole, and readers had no room
             self._scaling = chosen.scaling()
             self._method = compression.find_method(chosen.compression)
             self._sample_shape = chosen.shape[1:]
@@ -141,7 +142,12 @@ class OutputStream:
                 "curve_public_key": public_key(chosen),
                 "url": self._link.endpoint,
             }
-            self._begin()
+            try:
+                self._begin()
+            except BaseException:
+                link, self._link = self._link, None
+                link.close()
+                raise
             self._ticker = Worker(f"stream-{chosen.name or 'output'}", self._tick, self._tick_failed)
             self._ticker.start()
         node = self.node
@@ -165,7 +171,7 @@ class OutputStream:
         ConfigurationError
             For another type or shape, or an index that goes back; nothing was sent.
         StreamTimeoutError
-            When a reader had no room in time.
+            When a reader had no room in time; nothing of `data` was taken, and no reader has any of it.
         StateError
             Before `configure` and after `close`.
         """
@@ -173,33 +179,42 @@ class OutputStream:
             self._need_link()
             self._raise_error()
             array = self._prepare(data)
+            if not len(array):
+                return
             give_up = self._patience(timeout)
-            if index is None and self._is_direct:
-                self._send_chunk(self.last_index + len(array), array, give_up)
+            self._send_pending(give_up)
+            if index is None and self._is_chunk(len(array)):
+                self._send_piece(self.last_index + len(array), array, give_up)
                 return
             if not self._chunker.n_waiting:
                 self._chunker.seek(self.last_index)
-            for chunk in self._chunker.add(array, time.monotonic(), index):
-                self._send_gap(chunk, give_up)
-                self._send_chunk(chunk.index, chunk.data, give_up)
+            self._pending.extend(self._chunker.add(array, time.monotonic(), index))
+            with suppress(StreamTimeoutError):  # they were taken: the next call waits for their turn
+                self._send_pending(give_up)
 
     def flush(self, timeout: float | None = None) -> None:
-        """Send what waits to fill a chunk."""
+        """Send what waits to fill a chunk; after a `StreamTimeoutError` it goes on waiting."""
         with self._lock:
-            for chunk in self._chunker.flush():
-                self._send_gap(chunk, self._patience(timeout))
-                self._send_chunk(chunk.index, chunk.data, self._patience(timeout))
+            self._need_link()
+            self._pending.extend(self._chunker.flush())
+            self._send_pending(self._patience(timeout))
 
     @contextmanager
     def borrow(self, n_samples: int, timeout: float | None = None) -> Iterator[npt.NDArray[Any]]:
         """Memory of the stream itself, to be filled and sent when the block ends; nothing is copied.
 
-        For `transfermode="sharedmem"`. An error inside sends nothing.
+        For `transfermode="sharedmem"` without filters, scale and offset, which could not be applied. An
+        error inside sends nothing. The array must not be written any more once the block has ended.
         """
         with self._lock:
             link, options = self._need_link(), self._need_options()
             if not isinstance(link, ShmPublisher):
                 raise StateError("borrow of a plain stream, allowed is transfermode='sharedmem'")
+            if self.filters or self._scaling is not None:
+                raise StateError("borrow of a stream with filters or scale and offset, allowed are none")
+            allowed = self._n_samples or f"1..{self._max_samples}, as chunk_size and buffer_size make it"
+            if n_samples != (self._n_samples or n_samples) or not 1 <= n_samples <= self._max_samples:
+                raise ConfigurationError(f"borrow of {n_samples} samples, allowed are {allowed}")
             self.flush(timeout)
             shape = (n_samples, *self._sample_shape)
             n_bytes = n_samples * options.bytes_per_sample
@@ -210,6 +225,8 @@ class OutputStream:
             except BaseException:
                 link.ring.abandon()
                 raise
+            finally:
+                array.flags.writeable = False
             samples = self._samples(self.last_index + n_samples, array)
             link.commit(samples, lambda: self._block(samples, array.copy()))
             self._sent(samples)
@@ -276,15 +293,15 @@ class OutputStream:
                 raise ConfigurationError(f"data: {len(data)} bytes: {error}") from None
         return np.asarray(data)
 
-    @property
-    def _is_direct(self) -> bool:
-        """Whether each array is a chunk of its own."""
+    def _is_chunk(self, n_samples: int) -> bool:
+        """Whether so many samples make a chunk and a message of their own."""
         chunker = self._chunker
-        return chunker.min_samples == 1 and chunker.max_samples is None and not chunker.n_waiting
+        most = min(self._max_samples, chunker.max_samples or n_samples)
+        return chunker.min_samples <= n_samples <= most and not chunker.n_waiting
 
     def _send_gap(self, chunk: Chunk, give_up: Callable[[], bool]) -> None:
         """Tell of samples that were left out before `chunk`."""
-        n_missing = chunk.first_index - self.last_index
+        n_missing = chunk.first_index - self.last_index  # 0 when it was told before and the chunk had to wait
         if n_missing:
             link = self._need_link()
             loss = Loss(self._numbering.envelope(), self.last_index, n_missing, LEFT_OUT)
@@ -292,11 +309,18 @@ class OutputStream:
             self._numbering.advance()
             self.last_index = chunk.first_index
 
-    def _send_chunk(self, end: int, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> None:
-        while len(array) > self._max_samples:
-            piece, array = array[: self._max_samples], array[self._max_samples :]
-            self._send_piece(end - len(array), piece, give_up)
-        self._send_piece(end, array, give_up)
+    def _send_pending(self, give_up: Callable[[], bool]) -> None:
+        """Send chunks that are whole, in pieces where they are too large for one message."""
+        pending, most = self._pending, self._max_samples
+        while pending:
+            chunk = pending[0]
+            self._send_gap(chunk, give_up)
+            piece, rest = chunk.data[:most], chunk.data[most:]
+            self._send_piece(chunk.index - len(rest), piece, give_up)
+            if len(rest):
+                pending[0] = Chunk(chunk.index, rest)
+            else:
+                pending.popleft()
 
     def _send_piece(self, end: int, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> None:
         samples = (end, array, self._numbering.sequence, time.time_ns())
@@ -392,9 +416,10 @@ class OutputStream:
                 if link is None:
                     return
                 link.serve()
-                for chunk in self._chunker.due(time.monotonic()):
-                    self._send_gap(chunk, stop.is_set)
-                    self._send_chunk(chunk.index, chunk.data, stop.is_set)
+                self._pending.extend(self._chunker.due(time.monotonic()))
+                # Not to be waited for here: who sends meanwhile shall be able to give up.
+                with suppress(StreamTimeoutError, StateError):
+                    self._send_pending(lambda: True)
 
     def _tick_failed(self, error: Exception) -> None:
         self._error = error

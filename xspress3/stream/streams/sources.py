@@ -11,7 +11,7 @@ from typing import Any, Union
 
 import zmq
 
-from xspress3.errors import ConfigurationError, SharedMemoryError
+from xspress3.errors import ConfigurationError, StreamError
 from xspress3.stream.local import LocalSubscriber
 from xspress3.stream.messages import Alive, SessionStart
 from xspress3.stream.security import client_keys, no_keys
@@ -71,7 +71,7 @@ def open_source(
     if params.get("transfermode") == "plaindata":
         return source
     try:
-        return _through_memory(source, timeout, reader_name)
+        return _through_memory(source, timeout, reader_name, wants_backlog)
     except BaseException:
         source.close()
         raise
@@ -92,18 +92,27 @@ def _keys(
     return no_keys if security is None else security.apply
 
 
-def _through_memory(source: Union[Subscriber, LocalSubscriber], timeout: float, name: str) -> Source:
+def _through_memory(
+    source: Union[Subscriber, LocalSubscriber], timeout: float, name: str, wants_backlog: bool
+) -> Source:
     """The ring that the start names, where we can reach it; else what we have."""
     deadline = time.monotonic() + timeout
     while (left := deadline - time.monotonic()) > 0:
         message = source.receive(min(left, 0.1))
-        if isinstance(message, Alive):
-            return source  # nothing is on: what comes later comes by the socket
+        if isinstance(message, Alive):  # nothing is on: what comes later comes by the socket
+            source.keep(message)
+            return source
         if isinstance(message, SessionStart):
             if ring_of(message) is not None:
                 try:
-                    ring = ShmSubscriber(source.endpoint, message, name=name, contract=source.contract)
-                except SharedMemoryError as error:
+                    ring = ShmSubscriber(
+                        source.endpoint,
+                        message,
+                        name=name,
+                        contract=source.contract,
+                        wants_backlog=wants_backlog,
+                    )
+                except StreamError as error:  # not there, or no seat is free
                     logger.warning("%s: by the socket, because %s", source.endpoint, error)
                 else:
                     source.close()
