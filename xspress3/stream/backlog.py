@@ -88,6 +88,8 @@ class Backlog:
         self._size_bytes = 0
 
     def _keep(self, item: Outgoing) -> None:
+        if not self._limit_bytes:
+            return
         if item.is_borrowed and isinstance(item.message, Block):
             self._forget_all()  # what is kept has no holes
             return

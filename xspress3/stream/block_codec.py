@@ -63,7 +63,9 @@ def encode_block(block: Block) -> tuple[str, str, list[Buffer]]:
     arrays = [_array_to_wire(a.name, a.dtype, a.compression, a.shape) for a in block.arrays]
     step = "" if block.step == 1 else f'"step":{block.step:d},'
     frames = f'"first_frame":{block.first_frame:d},"n_frames":{block.n_frames:d},{step}'
-    return "block", f'{frames}"arrays":[{",".join(arrays)}]', [array.payload for array in block.arrays]
+    piece = f',"piece":{block.piece:d}' if block.piece else ""
+    said = f'{frames}"arrays":[{",".join(arrays)}]{piece}'
+    return "block", said, [array.payload for array in block.arrays]
 
 
 @lru_cache(maxsize=256)
@@ -80,8 +82,9 @@ def decode_block(header: Header, parts: Sequence[Buffer]) -> Block:
     n_frames = integer(header, "n_frames", low=1)
     step = integer(header, "step", 1, MAX_STEP) if "step" in header else 1
     first_frame = frames_of(header, n_frames, step)
+    piece = integer(header, "piece", 0, n_frames) if "piece" in header else 0
     envelope = session_envelope_of(header)
-    return Block(envelope, first_frame, n_frames, _arrays(layouts, parts, n_frames), step)
+    return Block(envelope, first_frame, n_frames, _arrays(layouts, parts, n_frames), step, piece)
 
 
 def _layout(item: Header) -> Layout:

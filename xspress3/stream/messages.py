@@ -179,13 +179,17 @@ class EncodedArray:
 
 @dataclass(frozen=True)
 class Block:
-    """Frames `first_frame + i * step` for i in 0..n_frames - 1, whole."""
+    """Frames `first_frame + i * step` for i in 0..n_frames - 1, whole.
+
+    `piece` is how many of them were sent at a time, when several such chunks were gathered; else 0.
+    """
 
     envelope: Envelope
     first_frame: int
     n_frames: int
     arrays: tuple[EncodedArray, ...]
     step: int = 1
+    piece: int = 0
 
     @property
     def end_frame(self) -> int:

@@ -118,7 +118,7 @@ def _copied(message: Message | None) -> Message | None:
         EncodedArray(array.name, array.dtype, array.shape, array.compression, bytes(array.payload))
         for array in message.arrays
     )
-    return Block(message.envelope, message.first_frame, message.n_frames, arrays, message.step)
+    return Block(message.envelope, message.first_frame, message.n_frames, arrays, message.step, message.piece)
 
 
 def thin_block(block: Block, step: int) -> Block | None:

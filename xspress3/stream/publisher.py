@@ -11,6 +11,7 @@ import errno
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -38,6 +39,10 @@ Samples = tuple[int, npt.NDArray[Any], int, int]
 """A chunk on a short way: number of the sample after its last, the array, sequence, and time in ns."""
 _RETRY_MS = 100
 """How often a send that waits looks whether it shall give up."""
+_HEAR_INTERVAL = 0.002
+"""Seconds for which a sender that has room does not listen to its readers."""
+_BUSY = 4
+"""Messages on the way to a reader from which on it pays to gather more."""
 _LOOK_MS = 20
 """How often it is looked whether readers have taken all."""
 _SPARE_MESSAGES = 64
@@ -145,6 +150,7 @@ class Publisher:
         self._readers: dict[bytes, _Reader] = {}
         self._backlog = Backlog(backlog_bytes)
         self._looked_at = 0.0
+        self._heard_at = 0.0
         self.n_joined = 0
         self.n_refused = 0
         self._socket = context.socket(zmq.ROUTER)
@@ -200,7 +206,8 @@ class Publisher:
 
     def send_item(self, item: Outgoing, give_up: Callable[[], bool] = lambda: False) -> None:
         """What `send` does, for what is packed already."""
-        self.serve()
+        if time.monotonic() - self._heard_at > _HEAR_INTERVAL:
+            self.serve()
         try:
             self.wait_room(give_up)
             for reader in list(self._readers.values()):
@@ -209,6 +216,15 @@ class Publisher:
         finally:
             item.settle()
         self._backlog.remember(item)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a reader that must get all has some on the way already."""
+        for reader in self._readers.values():
+            outbox = reader.outbox
+            if reader.credit - outbox.credit >= _BUSY and outbox.contract.is_lossless:
+                return True
+        return False
 
     def wait_room(self, give_up: Callable[[], bool] = lambda: False) -> None:
         """Wait until every reader has room for one message; `zmq.Again` when it was given up.
@@ -244,11 +260,13 @@ class Publisher:
 
     def serve(self, timeout: float = 0.0) -> None:
         """Hear what readers say, for up to `timeout` s until the first word, and give signs of life."""
+        self._heard_at = time.monotonic()
         if timeout and not self._socket.poll(max(int(timeout * 1000), 1)):
             self._look_after()
             return
-        while int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
-            self._hear(self._socket.recv_multipart())
+        with suppress(zmq.Again):
+            while True:
+                self._hear(self._socket.recv_multipart(zmq.NOBLOCK))
         self._look_after()
 
     def wait_taken(self, last: zmq.MessageTracker, timeout: float) -> bool:

@@ -369,13 +369,22 @@ class InputStream:
             fed = self._need_tracker().feed(message)
             self._lose(fed.gaps)
             if isinstance(message, Block) and fed.is_new:
-                name = self._array_info(self._need_start()).name
-                self._give(message.end_frame, message[name].decode())
+                self._take_block(message)
             elif isinstance(message, SessionEnd) and message.reason is not EndReason.RESTARTED:
                 text = f"{self._need_source().endpoint}: {message.reason.value}; {message.text}"
                 self._found.append(StreamEndedError(text))
         elif isinstance(message, Alive) and message.envelope.session_id is None and self._start is not None:
             self._missed_the_end()
+
+    def _take_block(self, block: Block) -> None:
+        """Give the chunks of `block` as they were sent."""
+        array = block[self._array_info(self._need_start()).name].decode()
+        if not block.piece:
+            self._give(block.end_frame, array)
+            return
+        for at in range(0, len(array), block.piece):
+            piece = array[at : at + block.piece]
+            self._give(block.first_frame + at + len(piece), piece)
 
     def _begin(self, start: SessionStart) -> None:
         known, tracker = self._start, self._tracker

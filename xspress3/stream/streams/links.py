@@ -20,7 +20,7 @@ from xspress3.stream.shm import ShmPublisher
 from xspress3.stream.sockets import warn_of_everybody
 from xspress3.stream.streams.options import LOOPBACK, StreamOptions
 
-__all__ = ["Link", "make_link", "max_samples", "public_key"]
+__all__ = ["Link", "SocketPublisher", "make_link", "max_samples", "public_key"]
 
 _SLOTS = 64
 _MAX_SLOTS = 65536

@@ -30,7 +30,7 @@ from xspress3.stream.publisher import ReaderStatus, Samples
 from xspress3.stream.shm import ShmPublisher
 from xspress3.stream.streams.chunker import Chunk, Chunker
 from xspress3.stream.streams.filters import FilterFunction, apply_filters
-from xspress3.stream.streams.links import Link, make_link, max_samples, public_key
+from xspress3.stream.streams.links import Link, SocketPublisher, make_link, max_samples, public_key
 from xspress3.stream.streams.options import StreamOptions
 from xspress3.worker import Worker
 
@@ -39,6 +39,11 @@ __all__ = ["LEFT_OUT", "STREAM", "OutputStream"]
 STREAM = "stream"
 """Key of a start's metadata under which a stream describes itself."""
 LEFT_OUT = "left out by the sender"
+_SMALL_BYTES = 1 << 18
+"""Chunks up to this size may be gathered into one message."""
+_GATHERED_BYTES = 1 << 20
+_GATHER_TIME = 0.001
+"""Seconds that a gathered chunk waits for others."""
 _TICK = 0.02
 """Seconds that a reader waits for the answer to its joining, and a chunk beyond its age."""
 
@@ -89,6 +94,7 @@ class OutputStream:
         self._link: Link | None = None
         self._ticker: Worker | None = None
         self._error: Exception | None = None
+        self._hurry = threading.Event()  # wakes the ticker: something was gathered
 
     @property
     def configured(self) -> bool:
@@ -130,6 +136,7 @@ class OutputStream:
             self._numbering = Numbering(chosen.name or "stream")
             self._chunker: Chunker = chosen.chunker()
             self._pending: deque[Chunk] = deque()  # whole, and readers had no room
+            self._gathered: list[npt.NDArray[Any]] = []  # small, of one length, while readers are busy
             self._scaling = chosen.scaling()
             self._method = compression.find_method(chosen.compression)
             self._sample_shape = chosen.shape[1:]
@@ -148,7 +155,9 @@ class OutputStream:
                 link, self._link = self._link, None
                 link.close()
                 raise
-            self._ticker = Worker(f"stream-{chosen.name or 'output'}", self._tick, self._tick_failed)
+            self._ticker = Worker(
+                f"stream-{chosen.name or 'output'}", self._tick, self._tick_failed, self._hurry.set
+            )
             self._ticker.start()
         node = self.node
         if node is not None and hasattr(node, "after_output_configure"):
@@ -182,10 +191,13 @@ class OutputStream:
             if not len(array):
                 return
             give_up = self._patience(timeout)
-            self._send_pending(give_up)
+            if self._pending:
+                self._send_pending(give_up)
             if index is None and self._is_chunk(len(array)):
-                self._send_piece(self.last_index + len(array), array, give_up)
+                if not self._gathers(array, give_up):
+                    self._send_piece(self.last_index + len(array), array, give_up)
                 return
+            self._send_gathered(give_up)
             if not self._chunker.n_waiting:
                 self._chunker.seek(self.last_index)
             self._pending.extend(self._chunker.add(array, time.monotonic(), index))
@@ -196,6 +208,7 @@ class OutputStream:
         """Send what waits to fill a chunk; after a `StreamTimeoutError` it goes on waiting."""
         with self._lock:
             self._need_link()
+            self._send_gathered(self._patience(timeout))
             self._pending.extend(self._chunker.flush())
             self._send_pending(self._patience(timeout))
 
@@ -299,6 +312,33 @@ class OutputStream:
         most = min(self._max_samples, chunker.max_samples or n_samples)
         return chunker.min_samples <= n_samples <= most and not chunker.n_waiting
 
+    def _gathers(self, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> bool:
+        """Keep a small chunk while readers are busy, to send it with others; `False` when it must go now.
+
+        A message costs as much as the copying of 256 KiB, so to gather small ones is worth a copy of them.
+        """
+        link, gathered = self._link, self._gathered
+        size = array.nbytes
+        if size > _SMALL_BYTES or not isinstance(link, SocketPublisher):
+            return False
+        n_bytes = len(gathered) * size
+        if gathered and (len(gathered[0]) != len(array) or n_bytes >= _GATHERED_BYTES or not link.is_busy):
+            self._send_gathered(give_up)
+        if not gathered and not link.is_busy:
+            return False
+        gathered.append(array)
+        if len(gathered) == 1:
+            self._hurry.set()
+        return True
+
+    def _send_gathered(self, give_up: Callable[[], bool]) -> None:
+        gathered = self._gathered
+        if gathered:
+            whole = gathered[0] if len(gathered) == 1 else np.concatenate(gathered)
+            piece = 0 if len(gathered) == 1 else len(gathered[0])
+            self._send_piece(self.last_index + len(whole), whole, give_up, piece)
+            gathered.clear()
+
     def _send_gap(self, chunk: Chunk, give_up: Callable[[], bool]) -> None:
         """Tell of samples that were left out before `chunk`."""
         n_missing = chunk.first_index - self.last_index  # 0 when it was told before and the chunk had to wait
@@ -322,10 +362,12 @@ class OutputStream:
             else:
                 pending.popleft()
 
-    def _send_piece(self, end: int, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> None:
+    def _send_piece(
+        self, end: int, array: npt.NDArray[Any], give_up: Callable[[], bool], piece: int = 0
+    ) -> None:
         samples = (end, array, self._numbering.sequence, time.time_ns())
         try:
-            self._need_link().send_samples(samples, lambda: self._block(samples, array), give_up)
+            self._need_link().send_samples(samples, lambda: self._block(samples, array, piece), give_up)
         except zmq.Again:
             raise self._gave_up() from None
         self._sent(samples)
@@ -337,13 +379,14 @@ class OutputStream:
         self._numbering.sequence += 1
         self.last_index = samples[0]
 
-    def _block(self, samples: Samples, array: npt.NDArray[Any]) -> Block:
-        """The long form of a chunk, packed."""
+    def _block(self, samples: Samples, array: npt.NDArray[Any], piece: int = 0) -> Block:
+        """The long form of a chunk, or of several of `piece` samples each, packed."""
         end, _, _, time_ns = samples
         plain = np.ascontiguousarray(array)
         name = self._need_options().compression
         encoded = EncodedArray("data", plain.dtype, plain.shape, name, self._method.compress(plain))
-        return Block(self._numbering.envelope(time_ns), end - len(plain), len(plain), (encoded,))
+        first, n_samples = end - len(plain), len(plain)
+        return Block(self._numbering.envelope(time_ns), first, n_samples, (encoded,), piece=piece)
 
     # Sessions
 
@@ -410,7 +453,10 @@ class OutputStream:
 
     def _tick(self, stop: threading.Event) -> None:
         """Hear readers, give signs of life, send chunks whose time has come."""
-        while not stop.wait(_TICK):
+        while not stop.is_set():
+            if self._hurry.wait(_TICK):
+                self._hurry.clear()
+                stop.wait(_GATHER_TIME)
             with self._lock:
                 link = self._link
                 if link is None:
@@ -419,6 +465,7 @@ class OutputStream:
                 self._pending.extend(self._chunker.due(time.monotonic()))
                 # Not to be waited for here: who sends meanwhile shall be able to give up.
                 with suppress(StreamTimeoutError, StateError):
+                    self._send_gathered(lambda: True)
                     self._send_pending(lambda: True)
 
     def _tick_failed(self, error: Exception) -> None:
