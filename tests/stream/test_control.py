@@ -24,6 +24,7 @@ from xspress3.stream.control import (
 
 counts = st.integers(0, 1 << 62)
 short = st.text(max_size=64)
+printable = short.filter(str.isprintable)
 contracts = st.one_of(
     st.just(Contract()),
     st.just(Contract(Delivery.LATEST)),
@@ -35,12 +36,12 @@ requests = st.one_of(
     st.builds(Credit, credits_),
     st.builds(
         Hello,
-        short,
+        printable,
         contracts,
         credits_,
         st.booleans(),
-        st.one_of(st.none(), st.builds(Position, short, counts, counts)),
-        short,
+        st.one_of(st.none(), st.builds(Position, printable, counts, counts)),
+        printable,
         st.integers(0, 1 << 32),
     ),
 )

@@ -236,7 +236,7 @@ def test_numbers_can_begin_at_0_again(way, make_output, join):
 
 
 def test_who_joins_after_numbers_began_again_knows_nothing_of_those_before(way, make_output, join):
-    output = make_output(**way)
+    output = make_output(backlog_bytes=1 << 20, **way)
     output.send(ramp(0, 20))
     output.reset_buffer_index()
     output.send(ramp(0, 3))
@@ -465,7 +465,7 @@ def test_a_late_reader_gets_what_comes_from_then_on_and_knows_where_it_is(way, m
 
 
 def test_a_late_reader_gets_what_is_kept_if_it_wants_to(way, make_output, join):
-    output = make_output(**way)
+    output = make_output(backlog_bytes=1 << 20, **way)
     output.send(ramp(0, 7))
     output.send(ramp(7, 7))
 
