@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import zmq
 
+from tests.stream.streams.samples import keep_on
 from xspress3.errors import ConfigurationError, ProtocolError, StateError, StreamEndedError
 from xspress3.stream import Alive, ArrayInfo, EndReason, Numbering, SessionEnd, SessionStart
 from xspress3.stream.local import LocalPublisher, LocalSubscriber, samples_block
@@ -62,8 +63,7 @@ def make_source():
 def all_of(reader):
     found = []
     with pytest.raises(StreamEndedError):
-        while True:
-            found.append(reader.receive(1))
+        keep_on(lambda: found.append(reader.receive(1)))
     return found
 
 
@@ -151,9 +151,7 @@ def test_every_reader_or_none_gets_what_is_sent(make_source):
             reader.receive(0)
 
         with pytest.raises(zmq.Again):
-            while True:
-                source.chunk(give_up=lambda: True)
-                fast.receive(0)
+            keep_on(lambda: (source.chunk(give_up=lambda: True), fast.receive(0)))
         missed = fast.receive(0)
         slow.receive(0)
         source.chunk(give_up=lambda: True)

@@ -100,14 +100,14 @@ class TransportPair:
         Gives a reader whose sender, in another process, was killed after the reader had joined; the suite
         closes it. `None` as above.
     cleanup
-        Called at the end, after both ends were closed.
+        Called at the end, after both ends were closed; `None` for nothing.
     """
 
     sender: SendingEnd
     make_reader: MakeReader
     kill_reader: Callable[[Callable[[], None]], None] | None = None
     make_orphan: Callable[[], ReceivingEnd] | None = None
-    cleanup: Callable[[], None] = lambda: None
+    cleanup: Callable[[], None] | None = None
 
 
 MakePair = Callable[[], Union[TransportPair, tuple[SendingEnd, MakeReader]]]
@@ -159,4 +159,5 @@ def _check(name: str, check: Callable[[Bench], None], make_pair: MakePair, patie
         after = time.monotonic() - began
         raise AssertionError(f"check {name!r} failed after {after:.1f} s: {what}") from error
     finally:
-        pair.cleanup()
+        if pair.cleanup is not None:
+            pair.cleanup()

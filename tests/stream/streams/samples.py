@@ -35,6 +35,13 @@ def samples(dtype, shape, n_samples, seed=0):
     return numbers.astype("int64").astype(dtype)
 
 
+def keep_on(action, most=100):
+    """Do it until it raises; the list that `action` may fill tells how often."""
+    for _ in range(most):
+        action()
+    raise AssertionError(f"{most} times, and nothing was raised")
+
+
 def ramp(first, n_samples, n_channels=2, dtype="<f4"):
     """Sample i holds i in each channel."""
     return np.repeat(np.arange(first, first + n_samples)[:, None], n_channels, axis=1).astype(dtype)

@@ -44,28 +44,28 @@ def test_a_resizer_gives_chunks_of_one_size_and_the_rest_when_it_stops(source, w
 
 def test_what_is_missing_before_a_node_is_missing_behind_it(source):
     output, reader = source
-    with OutputStream() as resized, InputStream() as after:
-        with ChunkResizer(reader, resized, 10, protocol="inproc"):
-            after.connect(resized)
-            output.send(ramp(0, 15, 4))
-            output.send(ramp(100, 10, 4), index=110)
-            ends = [index for index, _ in recv_all(after, 2)]
-            with pytest.raises(SequenceGapError, match=r"samples 15\.\.99"):
-                after.recv(timeout=5)
-            ends.append(after.recv(timeout=5)[0])
+    resized, after = OutputStream(), InputStream()
+    with resized, after, ChunkResizer(reader, resized, 10, protocol="inproc"):
+        after.connect(resized)
+        output.send(ramp(0, 15, 4))
+        output.send(ramp(100, 10, 4), index=110)
+        ends = [index for index, _ in recv_all(after, 2)]
+        with pytest.raises(SequenceGapError, match=r"samples 15\.\.99"):
+            after.recv(timeout=5)
+        ends.append(after.recv(timeout=5)[0])
 
     assert ends == [10, 15, 110]
 
 
 def test_numbers_that_begin_again_do_so_behind_a_node(source, eventually):
     output, reader = source
-    with OutputStream() as resized, InputStream() as after:
-        with ChunkResizer(reader, resized, 10, protocol="inproc"):
-            after.connect(resized)
-            output.send(ramp(0, 15, 4))
-            output.reset_buffer_index()
-            output.send(ramp(0, 10, 4))
-            ends = [index for index, _ in recv_all(after, 3)]
+    resized, after = OutputStream(), InputStream()
+    with resized, after, ChunkResizer(reader, resized, 10, protocol="inproc"):
+        after.connect(resized)
+        output.send(ramp(0, 15, 4))
+        output.reset_buffer_index()
+        output.send(ramp(0, 10, 4))
+        ends = [index for index, _ in recv_all(after, 3)]
 
     assert ends == [10, 15, 10]
 

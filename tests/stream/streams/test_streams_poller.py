@@ -117,7 +117,7 @@ def test_a_thread_whose_function_does_not_return_is_not_waited_for_for_ever(make
     output.send(ramp(0, 1))
     has_begun.wait(5)
 
-    with pytest.raises(ShutdownTimeoutError, match="still runs after 0.01 s"):
+    with pytest.raises(ShutdownTimeoutError, match=r"still runs after 0\.01 s"):
         poller.close(timeout=0.01)
 
     go_on.set()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.stream.streams.conftest import ELSEWHERE, SHARED, WAYS
-from tests.stream.streams.samples import EVENT, ramp, samples
+from tests.stream.streams.samples import EVENT, keep_on, ramp, samples
 from xspress3 import sim
 from xspress3.config import DetectorConfig
 from xspress3.detector import Xspress3Detector
@@ -203,8 +203,7 @@ def test_a_reader_that_is_killed_sets_the_sender_free(run, make_output, eventual
     reader = run(READER, json.dumps(output.params), "hold")
     assert reader.stdout.readline() == "joined\n"
     with pytest.raises(StreamTimeoutError):
-        while True:
-            output.send(np.zeros((64, 2), "<f4"), timeout=0.05)
+        keep_on(lambda: output.send(np.zeros((64, 2), "<f4"), timeout=0.05), most=10_000)
 
     kill(reader)
     output.send(np.zeros((64, 2), "<f4"), timeout=10)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.stream.streams.conftest import SHARED, WAYS
-from tests.stream.streams.samples import ramp
+from tests.stream.streams.samples import keep_on, ramp
 from xspress3.errors import (
     ConfigurationError,
     SequenceGapError,
@@ -104,7 +104,7 @@ def test_a_chunk_that_was_refused_for_want_of_room_was_sent_to_nobody(make_outpu
 
     kept = [fast.recv(timeout=5)[0] for _ in range(n_sent)]
     came = fast.poll(timeout=20)
-    with pytest.raises(StreamTimeoutError, match="have no room: .*slow"):
+    with pytest.raises(StreamTimeoutError, match=r"have no room: .*slow"):
         output.send(ramp(output.last_index, LARGE), timeout=0.02)
     index, _ = slow.recv(timeout=5)
     del _
@@ -167,13 +167,15 @@ def test_samples_whose_time_has_come_hold_no_send_up_that_shall_not_wait(make_ou
     )
     output = make_output(chunk_age=0.001, **options)
     reader = join(output)
-    n_taken = 0
+    n_taken, found = 0, []
+
+    def send():
+        nonlocal n_taken
+        output.send(ramp(n_taken, 1), timeout=0.05)
+        n_taken += 1
 
     with pytest.raises(StreamTimeoutError):
-        while n_taken < 100:
-            output.send(ramp(n_taken, 1), timeout=0.05)
-            n_taken += 1
-    found = []
+        keep_on(send)
     while len(found) < n_taken:
         found += reader.recv(timeout=5)[1][:, 0].astype(int).tolist()
 
@@ -285,8 +287,7 @@ def test_a_reader_of_shared_memory_that_is_given_up_is_told_so(make_output, join
     send_much(output, n_chunks=8)
 
     with pytest.raises(StreamError, match="took it off its list"):
-        while True:
-            slow.recv(timeout=5)
+        keep_on(lambda: slow.recv(timeout=5))
     del held
 
 
@@ -299,14 +300,14 @@ def test_an_array_stays_as_it_is_for_as_long_as_it_is_held(make_output, join, wa
     reader = join(output)
     output.send(ramp(0, 2))
     _, held = reader.recv(timeout=5)
-    n_sent = 0
+
+    def send_and_read():
+        output.send(ramp(output.last_index, 2), timeout=0.02)
+        if reader.poll(timeout=0):
+            reader.recv()
 
     with pytest.raises(StreamTimeoutError):
-        while n_sent < 100:
-            output.send(ramp(2 + 2 * n_sent, 2), timeout=0.02)
-            n_sent += 1
-            if reader.poll(timeout=0):
-                reader.recv()
+        keep_on(send_and_read)
 
     assert np.array_equal(held, ramp(0, 2))
     assert not held.flags.writeable
@@ -325,8 +326,7 @@ def test_an_array_outlives_its_reader_unchanged(make_output, join, way):
 
     reader.close()
     with pytest.raises(StreamTimeoutError):
-        for n in range(100):
-            output.send(ramp(2 + 2 * n, 2), timeout=0.02)
+        keep_on(lambda: output.send(ramp(output.last_index, 2), timeout=0.02))
     as_it_was = piece.tolist()
     del piece
     output.send(ramp(500, 2), timeout=5)
@@ -395,10 +395,13 @@ def test_what_was_borrowed_is_not_sent_after_an_error(make_output, join, way):
 def test_memory_can_be_borrowed_once_readers_have_given_it_back(make_output, join, way):
     output = make_output(**{**WAYS[way], "buffer_size": 8, "chunk_size": 2})
     reader = join(output)
+
+    def fill():
+        with output.borrow(2, timeout=0.02) as memory:
+            memory[:] = 1
+
     with pytest.raises(StreamTimeoutError, match="no room"):
-        for n in range(100):
-            with output.borrow(2, timeout=0.02) as memory:
-                memory[:] = n
+        keep_on(fill)
 
     reader.empty_queue()
 
