@@ -26,7 +26,7 @@ from xspress3.stream.messages import Alive, Block, Message
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.outbox import Outbox
 from xspress3.stream.outgoing import Outgoing, Thin
-from xspress3.stream.sockets import bind, keep_alive
+from xspress3.stream.sockets import bind, keep_alive, widen
 
 __all__ = ["HEARTBEAT", "Publisher", "ReaderStatus", "Samples"]
 
@@ -159,6 +159,7 @@ class Publisher:
         self._socket.setsockopt(zmq.LINGER, int(linger * 1000))
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
         keep_alive(self._socket)
+        widen(self._socket, zmq.SNDBUF)
         try:
             secure(self._socket)
             self.endpoint = bind(self._socket, endpoint)
@@ -232,7 +233,7 @@ class Publisher:
         All or none get a message, so one that was given up can be sent again without harm.
         """
         began = 0.0
-        while not all(reader.outbox.has_room for reader in self._readers.values()):
+        while any(not reader.outbox.has_room for reader in self._readers.values()):
             now = time.monotonic()
             began = began or now
             if give_up():

@@ -7,10 +7,11 @@ cannot reach it, being on another host, stays and gets blocks by the socket.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Union
@@ -36,6 +37,7 @@ from xspress3.stream.outbox import PASSED_OVER, TOO_SLOW
 from xspress3.stream.outgoing import Outgoing, Thin, thin_block
 from xspress3.stream.publisher import Publisher, ReaderStatus, Samples
 from xspress3.stream.shared import Record, RecordFields, RecordKind, RingReader, RingWriter
+from xspress3.stream.shared.records import OFFSET
 
 __all__ = ["RING", "ShmPublisher", "ShmSubscriber", "ring_of"]
 
@@ -107,8 +109,12 @@ class ShmPublisher:
         self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
     ) -> None:
         """As `LocalPublisher.send_samples`; the ring has a copy when this returns."""
-        self.control.wait_room(give_up)
-        self._write(self._bare(samples), samples[1], give_up)
+        if self.control.n_readers:
+            self.control.wait_room(give_up)
+        try:
+            self.ring.write(self._bare(samples), samples[1], 0)
+        except StreamTimeoutError:
+            self._write(self._bare(samples), samples[1], give_up)
         self.control.pass_on(samples, block, give_up)
 
     def borrow(self, n_bytes: int, give_up: Callable[[], bool] = lambda: False) -> npt.NDArray[np.uint8]:
@@ -206,18 +212,13 @@ class _Lease:
 
     __slots__ = ("__array_interface__", "_leases", "_record")
 
-    def __init__(self, record: Record, dtype: np.dtype[Any], shape: tuple[int, ...], leases: _Leases) -> None:
-        whole = np.frombuffer(record.memory, np.uint8)
+    def __init__(
+        self, record: Record, address: int, kind: Mapping[str, Any], shape: tuple[int, ...], leases: _Leases
+    ) -> None:
         self._record = record
         self._leases = leases
         leases.hold()
-        self.__array_interface__ = {
-            "shape": shape,
-            "typestr": dtype.str,
-            "descr": dtype.descr,
-            "data": (whole.ctypes.data, True),
-            "version": 3,
-        }
+        self.__array_interface__ = {**kind, "shape": shape, "data": (address, True)}
 
     def __del__(self) -> None:
         self._leases.give_back(self._record)
@@ -255,7 +256,7 @@ class ShmSubscriber:
         self._leases = _Leases(self._ring)
         self._wants_backlog = wants_backlog
         self._start = start
-        self._layout = _layout(start)
+        self._look_at_start()
         self._is_greeted = False
         self._next_frame: int | None = None
         self._next_sequence = 0
@@ -273,6 +274,9 @@ class ShmSubscriber:
             return self._queue.popleft()
         record = self._ring.read(timeout)
         while record is not None:
+            usual = self._usual(record)
+            if usual is not None:
+                return usual
             found = self._found(record)
             if found is not None:
                 self._tell_gap(found)
@@ -297,7 +301,8 @@ class ShmSubscriber:
             record.release()
             return None
         if isinstance(message, SessionStart):
-            self._start, self._layout, self._is_greeted = message, _layout(message), True
+            self._start, self._is_greeted = message, True
+            self._look_at_start()
             return message
         self._notice_session(session_id)
         found = message or self._block(record)
@@ -308,6 +313,7 @@ class ShmSubscriber:
         if session_id > (self._start.envelope.session_id or 0):
             envelope = replace(self._start.envelope, session_id=session_id, sequence=1)
             self._start = replace(self._start, envelope=envelope, next_frame=0)
+            self._look_at_start()
             self._is_greeted = False
 
     def receive(self, timeout: float) -> Message | None:
@@ -360,7 +366,7 @@ class ShmSubscriber:
             raise ProtocolError(f"ring: {record.nbytes} bytes for shape {whole_shape} of {dtype}")
         end = fields.first_frame + fields.n_frames
         if self.contract.is_lossless:
-            array = np.asarray(_Lease(record, dtype, whole_shape, self._leases))
+            array = self._leased(record, fields.n_frames)
         else:
             with record:
                 array = np.frombuffer(bytes(record.memory), dtype).reshape(whole_shape)
@@ -369,6 +375,37 @@ class ShmSubscriber:
             return samples
         envelope = self._envelope(fields.sequence, fields.time_ns)
         return self._thinned(samples_block(envelope, fields.first_frame, array))
+
+    def _leased(self, record: Record, n_frames: int) -> npt.NDArray[Any]:
+        """The array where it is, read-only."""
+        address = self._ring.address + record.values[OFFSET]
+        shape = (n_frames, *self._layout[1])
+        array: npt.NDArray[Any] = np.asarray(_Lease(record, address, self._kind, shape, self._leases))
+        return array
+
+    def _usual(self, record: Record) -> Samples | None:
+        """The samples of `record` when they follow those before and nothing is to be told; most do."""
+        kind, session_id, sequence, time_ns, first, n_frames = record.values[:6]
+        if (
+            first != self._next_frame
+            or sequence != self._next_sequence
+            or session_id != self._usual_session
+            or kind != RecordKind.BLOCK
+            or record.nbytes != n_frames * self._frame_bytes
+        ):
+            return None
+        self._next_frame, self._next_sequence = first + n_frames, sequence + 1
+        return first + n_frames, self._leased(record, n_frames), sequence, time_ns
+
+    def _look_at_start(self) -> None:
+        """Note what does not change in a session."""
+        dtype, shape = self._layout = _layout(self._start)
+        self._frame_bytes = math.prod(shape) * dtype.itemsize
+        self._kind = {"typestr": dtype.str, "version": 3}
+        if dtype.names:
+            self._kind["descr"] = dtype.descr
+        session_id = self._start.envelope.session_id or 0
+        self._usual_session = session_id << 1 | _BARE if self.contract.is_lossless else -1
 
     def _thinned(self, block: Block) -> Block:
         step = self.contract.step

@@ -16,8 +16,9 @@ from xspress3.stream.codec import MAX_ARRAY_BYTES, decode
 from xspress3.stream.contract import LOSSLESS, Contract, Delivery
 from xspress3.stream.control import MAX_NAME, Bye, Credit, Hello, Position, encode_request
 from xspress3.stream.handshake import HANDSHAKE_EVENTS, Handshakes
+from xspress3.stream.memory import keep_freed_memory
 from xspress3.stream.messages import Alive, Block, Loss, Message, SessionStart
-from xspress3.stream.sockets import keep_alive
+from xspress3.stream.sockets import keep_alive, widen
 
 __all__ = ["Subscriber"]
 
@@ -78,9 +79,12 @@ class Subscriber:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.RCVHWM, self._credit + 64)
+        self._socket.setsockopt(zmq.RCVTIMEO, _SOON_MS)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ARRAY_BYTES)
         self._socket.setsockopt(zmq.LINGER, _BYE_LINGER_MS)
         keep_alive(self._socket)
+        widen(self._socket, zmq.RCVBUF)
+        keep_freed_memory()
         self._events = self._socket.get_monitor_socket(HANDSHAKE_EVENTS)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
@@ -131,8 +135,11 @@ class Subscriber:
         if self._waiting is not None:
             message, self._waiting = self._waiting, None
             return message
+        if self._credit == 1:
+            self._give_credit()  # who wants the newest asks for it when it wants it
         try:
-            frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+            # For a moment (RCVTIMEO) in the call itself: to ask first and then to wait costs as much again.
+            frames = self._socket.recv_multipart(0 if timeout > 0 else zmq.NOBLOCK, copy=False)
         except zmq.Again:
             if not self._wait(timeout):
                 return None
@@ -152,9 +159,7 @@ class Subscriber:
         StreamRefusedError
             When nothing came because the connection was refused.
         """
-        if self._n_taken:
-            if self._credit > 1 and timeout > 0 and self._socket.poll(_SOON_MS):
-                return True
+        if timeout > 0 or self.silent_for > _SOON_MS / 1000:
             self._give_credit()
         deadline = time.monotonic() + timeout
         while True:

@@ -84,6 +84,11 @@ class Record:
         return RecordFields._make(self._values[:7])
 
     @property
+    def values(self) -> tuple[int, ...]:
+        """What the ring says of it, in the order of `RECORD`: for who looks at each record of many."""
+        return self._values
+
+    @property
     def is_message(self) -> bool:
         """Whether it is a message and not a block."""
         return self._values[0] == RecordKind.MESSAGE

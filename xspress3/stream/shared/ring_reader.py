@@ -76,6 +76,8 @@ class RingReader:
             control.close()
             raise
         self._data: memoryview | None = data.buffer
+        self.address: int = int(ffi.cast("uintptr_t", pins[0]))
+        """Where the memory of the ring begins in this process."""
         self._slot_bytes = int(self._lib.x3r_slot_bytes(self._reader))
         self._record = ffi.new("x3r_record *")
         self._record_buffer = ffi.buffer(self._record)

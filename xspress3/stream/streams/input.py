@@ -298,8 +298,6 @@ class InputStream:
 
     def _wait_found(self, timeout: float | None) -> bool:
         """Whether something was found within `timeout` s."""
-        if not self._found and self._fetch(0) and self._found:
-            return True
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._found:
             left = _TURN if deadline is None else deadline - time.monotonic()

@@ -30,6 +30,7 @@ from xspress3.stream.publisher import ReaderStatus, Samples
 from xspress3.stream.shm import ShmPublisher
 from xspress3.stream.streams.chunker import Chunk, Chunker
 from xspress3.stream.streams.filters import FilterFunction, apply_filters
+from xspress3.stream.streams.gatherer import SMALL_BYTES, Gatherer
 from xspress3.stream.streams.links import Link, SocketPublisher, make_link, max_samples, public_key
 from xspress3.stream.streams.options import StreamOptions
 from xspress3.worker import Worker
@@ -39,10 +40,7 @@ __all__ = ["LEFT_OUT", "STREAM", "OutputStream"]
 STREAM = "stream"
 """Key of a start's metadata under which a stream describes itself."""
 LEFT_OUT = "left out by the sender"
-_SMALL_BYTES = 1 << 18
-"""Chunks up to this size may be gathered into one message."""
-_GATHERED_BYTES = 1 << 20
-_GATHER_TIME = 0.001
+_GATHER_TIME = 0.002
 """Seconds that a gathered chunk waits for others."""
 _TICK = 0.02
 """Seconds that a reader waits for the answer to its joining, and a chunk beyond its age."""
@@ -136,7 +134,7 @@ class OutputStream:
             self._numbering = Numbering(chosen.name or "stream")
             self._chunker: Chunker = chosen.chunker()
             self._pending: deque[Chunk] = deque()  # whole, and readers had no room
-            self._gathered: list[npt.NDArray[Any]] = []  # small, of one length, while readers are busy
+            self._gatherer = Gatherer()
             self._scaling = chosen.scaling()
             self._method = compression.find_method(chosen.compression)
             self._sample_shape = chosen.shape[1:]
@@ -185,6 +183,8 @@ class OutputStream:
             Before `configure` and after `close`.
         """
         with self._lock:
+            if index is None and self._joins_gathered(data):
+                return
             self._need_link()
             self._raise_error()
             array = self._prepare(data)
@@ -313,31 +313,43 @@ class OutputStream:
         return chunker.min_samples <= n_samples <= most and not chunker.n_waiting
 
     def _gathers(self, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> bool:
-        """Keep a small chunk while readers are busy, to send it with others; `False` when it must go now.
+        """Put a small chunk beside others while readers are busy; `False` when it must go by itself."""
+        link, gatherer = self._link, self._gatherer
+        if array.nbytes > SMALL_BYTES or not isinstance(link, SocketPublisher):
+            return False
+        if self._need_options().backlog_bytes:  # what is kept must not be used again
+            return False
+        if gatherer.n_samples and link.is_busy and gatherer.fits(array):
+            gatherer.add(array)
+            return True
+        self._send_gathered(give_up)
+        if not link.is_busy:
+            return False
+        gatherer.begin(array, time.monotonic())
+        self._hurry.set()
+        return True
 
-        A message costs as much as the copying of 256 KiB, so to gather small ones is worth a copy of them.
-        """
-        link, gathered = self._link, self._gathered
-        size = array.nbytes
-        if size > _SMALL_BYTES or not isinstance(link, SocketPublisher):
+    def _joins_gathered(self, data: Any) -> bool:
+        """The short way for many: put `data` to those that wait, when it is as they are."""
+        gatherer = self._gatherer
+        if not gatherer.n_samples or type(data) is not np.ndarray or self.filters or self._error is not None:
             return False
-        n_bytes = len(gathered) * size
-        if gathered and (len(gathered[0]) != len(array) or n_bytes >= _GATHERED_BYTES or not link.is_busy):
-            self._send_gathered(give_up)
-        if not gathered and not link.is_busy:
+        if self._scaling is not None or not gatherer.fits(data):
             return False
-        gathered.append(array)
-        if len(gathered) == 1:
-            self._hurry.set()
+        gatherer.add(data)
         return True
 
     def _send_gathered(self, give_up: Callable[[], bool]) -> None:
-        gathered = self._gathered
-        if gathered:
-            whole = gathered[0] if len(gathered) == 1 else np.concatenate(gathered)
-            piece = 0 if len(gathered) == 1 else len(gathered[0])
-            self._send_piece(self.last_index + len(whole), whole, give_up, piece)
-            gathered.clear()
+        gatherer = self._gatherer
+        if gatherer.n_samples:
+            whole, piece = gatherer.whole()
+            samples = self._samples(self.last_index + len(whole), whole)
+            block, link = self._block(samples, whole, piece), self._need_link()
+            item = self._patiently(
+                lambda patience: link.send(block, is_borrowed=True, give_up=patience), give_up
+            )
+            self._sent(samples)
+            gatherer.sent(item.tracker)
 
     def _send_gap(self, chunk: Chunk, give_up: Callable[[], bool]) -> None:
         """Tell of samples that were left out before `chunk`."""
@@ -362,12 +374,10 @@ class OutputStream:
             else:
                 pending.popleft()
 
-    def _send_piece(
-        self, end: int, array: npt.NDArray[Any], give_up: Callable[[], bool], piece: int = 0
-    ) -> None:
+    def _send_piece(self, end: int, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> None:
         samples = (end, array, self._numbering.sequence, time.time_ns())
         try:
-            self._need_link().send_samples(samples, lambda: self._block(samples, array, piece), give_up)
+            self._need_link().send_samples(samples, lambda: self._block(samples, array), give_up)
         except zmq.Again:
             raise self._gave_up() from None
         self._sent(samples)
@@ -465,7 +475,8 @@ class OutputStream:
                 self._pending.extend(self._chunker.due(time.monotonic()))
                 # Not to be waited for here: who sends meanwhile shall be able to give up.
                 with suppress(StreamTimeoutError, StateError):
-                    self._send_gathered(lambda: True)
+                    if time.monotonic() - self._gatherer.since >= _GATHER_TIME:
+                        self._send_gathered(lambda: True)
                     self._send_pending(lambda: True)
 
     def _tick_failed(self, error: Exception) -> None:
