@@ -27,8 +27,8 @@ from xspress3.streamer import Streamer
 __all__ = ["Latency", "latency_rows", "measure_latency", "take_times"]
 
 EXPOSURE = 0.001
-SHORT_BLOCK_TIME = 0.002
-"""Setting with which frames hardly wait for each other, for comparison."""
+FULL_BLOCKS = 0.05
+"""Setting with which frames wait until their block is full, for comparison."""
 MEDIAN = Wanted(most=2)
 NINETY_NINE = Wanted(most=10)
 WARM_SECONDS = 0.2
@@ -47,13 +47,12 @@ class Latency:
 
 
 def latency_rows(n_frames: int) -> list[Row]:
-    """Median and 99th percentile at 1,000 frames/s, with usual settings and with short blocks."""
+    """Median and 99th percentile at 1,000 frames/s, with usual settings and with full blocks."""
     rows = []
-    for block_time in (StreamerConfig.block_time, SHORT_BLOCK_TIME):
-        found = measure_latency(n_frames, StreamerConfig(data_port=0, monitor_port=0, block_time=block_time))
-        is_usual = block_time == StreamerConfig.block_time
-        what = f"block_time {block_time * 1e3:g} ms, {found.frames_per_block} frames a block"
-        name = f"complete to received, {what}"
+    for latency in (StreamerConfig.latency, FULL_BLOCKS):
+        found = measure_latency(n_frames, StreamerConfig(data_port=0, monitor_port=0, latency=latency))
+        is_usual = latency == StreamerConfig.latency
+        name = f"complete to received, latency {latency * 1e3:g} ms"
         rows += [
             Row(f"{name}: median", found.percentile(50), "ms", wanted=MEDIAN if is_usual else None),
             Row(f"{name}: 99 %", found.percentile(99), "ms", wanted=NINETY_NINE if is_usual else None),

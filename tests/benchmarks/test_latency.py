@@ -10,7 +10,7 @@ from xspress3.config import StreamerConfig
 
 @pytest.mark.parametrize(("block_time", "frames_per_block"), [(0.05, 32), (0.002, 2)])
 def test_each_frame_has_a_latency_and_waits_for_its_block(block_time, frames_per_block):
-    config = StreamerConfig(data_port=0, monitor_port=0, block_time=block_time)
+    config = StreamerConfig(data_port=0, monitor_port=0, block_time=block_time, latency=0.05)
 
     found = measure_latency(160, config)
 

@@ -11,8 +11,8 @@ from xspress3.model import N_SCALERS
 
 __all__ = ["MAX_BYTES", "ScalerHistory"]
 
-MAX_BYTES = 64 << 20
-"""Some 466,000 frames of four channels; older ones are forgotten."""
+MAX_BYTES = 16 << 20
+"""Some 116,000 frames of four channels; older ones are forgotten."""
 _FIRST_ROWS = 1024
 
 Scalers = npt.NDArray[np.uint32]

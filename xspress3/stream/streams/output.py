@@ -92,6 +92,7 @@ class OutputStream:
         self._link: Link | None = None
         self._ticker: Worker | None = None
         self._error: Exception | None = None
+        self._gatherer = Gatherer()  # small chunks, while readers are busy
         self._hurry = threading.Event()  # wakes the ticker: something was gathered
 
     @property
