@@ -13,6 +13,10 @@ from xspress3.streamer.session import Frames
 __all__ = ["Packer"]
 
 
+_SPARE = 3
+"""Blocks that may wait beside those in work, so that no thread of it waits for the one that sends."""
+
+
 class Packer:
     """Takes items from a queue and gives them back in the same order, blocks compressed on the way::
 
@@ -31,7 +35,7 @@ class Packer:
     def __init__(self, items: queue.SimpleQueue[Item], n_threads: int) -> None:
         self._items = items
         self._pool = ThreadPoolExecutor(n_threads, "xsp3-compress") if n_threads else None
-        self._ahead = n_threads + 1
+        self._ahead = n_threads + _SPARE
         self._waiting: deque[tuple[Item, Future[bytes] | None]] = deque()
 
     def next(self, timeout: float) -> tuple[Item, bytes | None] | None:
