@@ -138,7 +138,8 @@ class _NativeLink:
             self._publisher.serve(min(left, _LOOK))
 
     def finish(self) -> None:
-        if self._last is not None and not self._publisher.wait_taken(self._last, LINGER):
+        publisher, last = self._publisher, self._last
+        if last is not None and not publisher.wait_taken(LINGER) and not publisher.has_handed_over(last):
             raise StreamError(f"a reader has not taken the end of the recording within {LINGER} s")
 
     def close(self, linger: float) -> None:

@@ -458,6 +458,20 @@ def test_a_blocked_sender_can_give_up(make_source, join):
         source.block(give_up=lambda: True)
 
 
+def test_a_sender_knows_when_a_reader_has_taken_all_and_not_only_the_system(source, join):
+    reader = join(source)
+    source.start()
+    for _ in range(5):
+        source.block()
+    source.end()
+
+    was_taken_at_once = source.publisher.wait_taken(timeout=0.05)
+    messages(reader, source)
+
+    assert not was_taken_at_once
+    assert source.publisher.wait_taken(timeout=5)
+
+
 def test_a_sender_without_readers_does_not_wait(source):
     source.start()
     for _ in range(1000):

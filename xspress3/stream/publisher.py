@@ -270,24 +270,25 @@ class Publisher:
                 self._hear(self._socket.recv_multipart(zmq.NOBLOCK))
         self._look_after()
 
-    def wait_taken(self, last: zmq.MessageTracker, timeout: float) -> bool:
-        """Whether lossless readers have got all within `timeout` s.
+    def wait_taken(self, timeout: float) -> bool:
+        """Whether lossless readers have said within `timeout` s that they took all.
 
-        They have when they say so, or when the system has the bytes of the `last` message.
+        To be asked before `close`: when a reader gives credit to a socket that was closed, the system
+        throws away what it had not sent yet.
         """
         deadline = time.monotonic() + timeout
-        while not self._is_taken(last):
+        while any(reader.is_waited_for for reader in self._readers.values()):
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
             self.serve(min(left, _LOOK_MS / 1000))
         return True
 
-    def _is_taken(self, last: zmq.MessageTracker) -> bool:
-        waited_for = [reader for reader in self._readers.values() if reader.is_waited_for]
-        if not waited_for:
-            return True
-        return last.done and not any(reader.outbox.n_waiting for reader in waited_for)
+    def has_handed_over(self, last: zmq.MessageTracker) -> bool:
+        """Whether the system has the bytes of the `last` message, which was borrowed."""
+        return last.done and not any(
+            reader.outbox.n_waiting for reader in self._readers.values() if reader.is_waited_for
+        )
 
     def close(self, linger: float | None = None) -> None:
         """Send what waits for readers and close the socket; a second call does nothing."""

@@ -17,7 +17,7 @@ from xspress3.stream.contract import LOSSLESS, Contract, Delivery
 from xspress3.stream.control import MAX_NAME, Bye, Credit, Hello, Position, encode_request
 from xspress3.stream.handshake import HANDSHAKE_EVENTS, Handshakes
 from xspress3.stream.memory import keep_freed_memory
-from xspress3.stream.messages import Alive, Block, Loss, Message, SessionStart
+from xspress3.stream.messages import Alive, Block, Loss, Message, SessionEnd, SessionStart
 from xspress3.stream.sockets import keep_alive, widen
 
 __all__ = ["Subscriber"]
@@ -180,6 +180,8 @@ class Subscriber:
             raise
         if not isinstance(message, Alive):
             self._count()
+        if isinstance(message, SessionEnd):
+            self._give_credit()  # the sender waits for it before it closes
         self._note(message)
         return message
 

@@ -253,7 +253,7 @@ class SendLoop:
         if self._last is None:
             return
         session, end = self._last
-        if not publisher.wait_taken(end, self._config.linger):
+        if not publisher.wait_taken(self._config.linger) and not publisher.has_handed_over(end):
             text = f"a reader has not taken the end of session {session.session_id}"
             session.fail(StreamError(f"{text} within {self._config.linger} s of closing"))
 

@@ -41,6 +41,7 @@ class SocketPublisher(Publisher):
     ) -> None:
         self._own_context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._path = path
+        self._linger = float(options.get("linger", 0.0))
         self._gate = None if security is None else ClientGate(self._own_context, security)
         secure = no_keys if security is None else security.apply
         try:
@@ -55,7 +56,9 @@ class SocketPublisher(Publisher):
         self._own_context.term()
 
     def close(self, linger: float | None = None) -> None:
-        """Close the socket, end the context, remove the file; a second call does nothing."""
+        """Let readers take all, close the socket, end the context; a second call does nothing."""
+        if not self._socket.closed:
+            self.wait_taken(self._linger if linger is None else linger)
         super().close(linger)
         self._end_context()
         if self._path is not None:
