@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ from pathlib import Path
 import tango
 
 from xspress3.errors import StateError
-from xspress3.terminal import run_program, say
+from xspress3.terminal import ends_on_sigterm, run_program, say
 
 __all__ = ["DEVICE", "connect", "database", "device_server", "main", "register"]
 
@@ -52,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     directory = Path(arguments.directory or tempfile.mkdtemp(prefix="xspress3-demo-")).resolve()
     with ExitStack() as stack:
-        stack.enter_context(_ends_on_sigterm())
+        stack.enter_context(ends_on_sigterm())
         host = stack.enter_context(database(directory))
         register(arguments.channels)
         stack.enter_context(device_server(directory))
@@ -64,20 +63,6 @@ def _run(arguments: argparse.Namespace) -> int:
     code = subprocess.run(command, check=False).returncode  # noqa: S603  # our own program
     _tell_how(directory, arguments.channels)
     return code
-
-
-@contextmanager
-def _ends_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind as Ctrl-C does, so that what was started here ends, too."""
-
-    def leave(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from xspress3.errors import Xspress3Error
 
-__all__ = ["run_program", "say"]
+__all__ = ["ends_on_sigterm", "run_program", "say"]
 
 INTERRUPTED = 130
 OUTPUT_GONE = 141
@@ -55,3 +57,17 @@ def _mute_closed_output() -> None:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
+
+
+@contextmanager
+def ends_on_sigterm() -> Iterator[None]:
+    """Let SIGTERM unwind as Ctrl-C does, so that what was started inside is ended, too."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -14,7 +14,6 @@ import argparse
 import importlib.util
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from xspress3.terminal import ends_on_sigterm
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -71,7 +72,7 @@ def _run_tango(arguments: argparse.Namespace) -> int:
     options = [f"--{name}={getattr(arguments, name)}" for name in ("frames", "exposure", "channels")]
     if arguments.directory:
         options.append(f"--directory={arguments.directory}")
-    with _ends_on_sigterm(), _process(_python("tango_device.demo", *options)) as program:
+    with ends_on_sigterm(), _process(_python("tango_device.demo", *options)) as program:
         return program.wait()
 
 
@@ -81,7 +82,7 @@ def _run_short(arguments: argparse.Namespace) -> int:
     frames = f"{arguments.frames} frames of {arguments.exposure} s"
     print(f"Simulated Xspress3: {arguments.channels} channels, {frames}")
     try:
-        with _ends_on_sigterm():
+        with ends_on_sigterm():
             path = _take(arguments, directory)
             print(flush=True)
             command = _python("receivers.cli", "show", path)
@@ -109,20 +110,6 @@ class _ChildFailedError(Exception):
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
-
-
-@contextmanager
-def _ends_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind as Ctrl-C does, so that the programs started here are ended too."""
-
-    def leave(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _wait_any(server: subprocess.Popen[str], writer: subprocess.Popen[str]) -> None:

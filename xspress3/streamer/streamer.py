@@ -23,7 +23,6 @@ from xspress3.detector import Detector
 from xspress3.errors import AcquisitionTimeoutError, ConfigurationError, ShutdownTimeoutError, StateError
 from xspress3.model import Acquisition
 from xspress3.stream import Envelope, FrameRing, ReaderStatus, encode
-from xspress3.stream.codec import MAX_HEADER_BYTES
 from xspress3.stream.security import ClientGate, no_keys, server_keys
 from xspress3.stream.sockets import warn_of_everybody
 from xspress3.streamer.acquire import AcquireLoop, Item
@@ -304,11 +303,7 @@ class Streamer:
             ring=self._ring_for(frames_per_block),
             compression=config.compression,
         )
-        start = encode(session.start_message(Envelope(config.stream_id, session.session_id, 0, 0)))
-        if len(start[0]) > MAX_HEADER_BYTES:
-            raise ConfigurationError(
-                f"metadata: the start of the session has {len(start[0])} bytes, allowed is {MAX_HEADER_BYTES}"
-            )
+        encode(session.start_message(Envelope(config.stream_id, session.session_id, 0, 0)))  # or refuses it
         return session
 
     def _ring_for(self, frames_per_block: int) -> FrameRing:

@@ -26,6 +26,7 @@ Array = npt.NDArray[Any]
 class Gatherer:
     """Copies chunks of one length and type side by side::
 
+    gatherer.begin(first, now)
     if gatherer.fits(array):
         gatherer.add(array)
     whole, piece = gatherer.whole()
