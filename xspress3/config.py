@@ -149,7 +149,7 @@ class StreamerConfig:
     data_port: int = DATA_PORT
     monitor_port: int = MONITOR_PORT
     compression: str = "bslz4"
-    block_bytes: int = 2 << 20
+    block_bytes: int = 4 << 20
     block_time: float = 0.05
     latency: float = 0.008
     gather_time: float = 0.001

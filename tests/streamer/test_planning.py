@@ -48,8 +48,8 @@ def test_blocks_follow_each_other_and_never_cross_a_chunk(steps, frames_per_bloc
         (1.0, 100, 1),
         (0.1, 100, 1),
         (0.01, 100, 4),  # 50 ms hold 5 frames, the power of two below is 4
-        (0.001, 1000, 32),  # 32 frames of 64 KiB are 2 MiB
-        (0.0001, 1_000_000, 32),
+        (0.001, 1000, 32),  # 50 ms hold 50
+        (0.0001, 1_000_000, 64),  # 64 frames of 64 KiB are 4 MiB
         (0.0001, 10, 8),  # not more than the session has
         (0.0001, 1, 1),
     ],
@@ -72,4 +72,4 @@ def test_frames_with_triggers_of_their_own_travel_alone():
 
 def choose(acquisition, ring_frames=16384):
     info = replace(FakeDetector(n_channels=4, n_bins=4096).info, ring_frames=ring_frames)
-    return choose_frames_per_block(acquisition, acquisition.exposure_time, info, 2 << 20, 0.05)
+    return choose_frames_per_block(acquisition, acquisition.exposure_time, info, 4 << 20, 0.05)
