@@ -2,7 +2,8 @@
 
 What makes the comparison fair:
 
-- One producer and one consumer: two processes, or two threads where the way is within a process.
+- One producer and one consumer: two processes, or two threads where the way is within a process. Each kind
+  of consumer has a process of its own, because ours sets how the memory of its process is managed.
 - The same chunks for all: float32, shape (n, 16), from as many different arrays as fill `memory_bytes`,
   four times what the cache of the machine holds, one after the other. The copy goes into as much memory
   again, chunk after chunk, as the shared memory of the stream is large.
@@ -21,8 +22,8 @@ import queue
 import statistics
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -106,9 +107,10 @@ def stream_rows(plan: Plan | None = None) -> list[Row]:
     """Rates of all ways for all sizes of chunks, in MB/s."""
     plan = plan or Plan()
     rows, n_wrong = [], 0
-    with Helper() as helper:
+    with ExitStack() as stack:
+        consumers = {kind: stack.enter_context(Helper()) for kind in sorted({way.kind for way in WAYS})}
         for chunk_bytes in plan.chunk_sizes:
-            bench = _Bench(plan, chunk_bytes, helper)
+            bench = _Bench(plan, chunk_bytes, consumers)
             rows += _rows_of(chunk_bytes, bench.run())
             n_wrong += bench.n_wrong
     return [*rows, Row("chunks that were not what was sent", n_wrong, "chunks", wanted=NOTHING)]
@@ -129,9 +131,9 @@ def _rows_of(chunk_bytes: int, rates: dict[str, float]) -> list[Row]:
 class _Bench:
     """All ways with chunks of one size."""
 
-    def __init__(self, plan: Plan, chunk_bytes: int, helper: Helper) -> None:
+    def __init__(self, plan: Plan, chunk_bytes: int, consumers: Mapping[str, Helper]) -> None:
         self._plan = plan
-        self._helper = helper
+        self._consumers = consumers
         self._chunk_bytes = chunk_bytes
         self._n_samples = chunk_bytes // ROW_BYTES
         self._sources = _numbered(max(plan.memory_bytes // chunk_bytes, 2), self._n_samples)
@@ -188,8 +190,9 @@ class _Bench:
     def _consumer(self, way: Way, arguments: dict[str, Any], context: Any) -> Iterator[Any]:
         """Who receives, in the other process or in a thread; gives what hears it."""
         if not way.is_local:
-            self._helper.start(f"{__name__}:consume", **arguments)
-            yield self._helper.hear
+            consumer = self._consumers[way.kind]
+            consumer.start(f"{__name__}:consume", **arguments)
+            yield consumer.hear
             return
         told: queue.SimpleQueue[Any] = queue.SimpleQueue()
         thread = threading.Thread(
