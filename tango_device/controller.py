@@ -281,7 +281,7 @@ class Controller(Views):
             self._in_background("saving settings", lambda: hardware.detector.save_settings(directory))
 
     def restore_settings(self, directory: str) -> None:
-        """Set the electronics up from files; windows chosen before give way to those of the files."""
+        """Set the electronics up from files; windows in force after that are the chosen ones."""
         with self._idle_hardware("RestoreSettings") as hardware:
             if not Path(directory).is_dir():
                 raise ConfigurationError(

@@ -36,7 +36,6 @@ PREDECESSOR = {
     "EventWidth_Ch0": tango.DevShort,
 }
 COUNTS = ("ReadRawCounts_Window1", "ReadRawCounts_Window2", "ReadDtcCounts_Window1", "ReadDtcCounts_Window2")
-HARMLESS = ("Stop", "Abort", "StopStream")
 
 
 def refused(call, *arguments):
@@ -176,39 +175,6 @@ def test_what_does_not_go_together_is_refused_by_arm_before_anything_changed(dev
     for name, value in (("nTriggers", 1), ("LatencyTime", 0.0), ("ExposureTime", 0.002)):
         setattr(device, name, value)
     take(DestinationFileName="", nFramesPerTrigger=1, TriggerMode="SOFTWARE")
-
-
-def test_commands_in_states_that_do_not_allow_them_are_refused_and_others_are_harmless(
-    device, take, tmp_path
-):
-    def arm():
-        device.nFramesPerTrigger = 100_000
-        device.Arm()
-
-    def fire():
-        arm()
-        device.SoftwareTrigger()
-
-    wrong = {
-        "idle": (lambda: None, ["SoftwareTrigger", ("SimulateHardwareTriggers", 5)]),
-        "armed": (arm, ["Arm", ("TakeData", 1.0), "StartStream", ("SaveSettings", str(tmp_path))]),
-        "running": (fire, ["Arm", "SoftwareTrigger", ("TakeData", 1.0), ("RestoreSettings", str(tmp_path))]),
-    }
-    for name, (enter, commands) in wrong.items():
-        enter()
-        state = device.state()
-        for command in commands:
-            words = command if isinstance(command, tuple) else (command,)
-            reason, text = refused(device.command_inout, *words)
-            assert reason in ("StateError", "ConfigurationError"), (name, command, text)
-            assert "allowed" in text
-            assert device.state() == state, (name, command)
-        device.Stop()
-        wait_for(device, DevState.STANDBY)
-    for command in HARMLESS:
-        device.command_inout(command)
-        assert device.state() == DevState.STANDBY
-    take(nFramesPerTrigger=1)
 
 
 @pytest.mark.parametrize(
