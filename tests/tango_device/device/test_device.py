@@ -343,34 +343,6 @@ def test_single_frames_one_after_the_other_make_a_complete_file_each(device, tmp
     assert all(read_summary(tmp_path / f"{n}.h5").is_complete for n in range(50))
 
 
-def test_a_client_that_does_what_contrast_does_gets_its_files(device, tmp_path):
-    """The calls, and their order, of `contrast.detectors.Xspress3` in a scan and in one of bursts."""
-    for burst, positions in ((1, 5), (6, 3)):
-        path = tmp_path / f"scan_{burst}_xs.hdf5"
-        assert device.State() == DevState.STANDBY
-        device.DestinationFileName = str(path)
-        device.ExposureTime = 0.01
-        device.nFramesPerTrigger = burst
-        device.LatencyTime = 1e-7
-        device.TriggerMode = "SOFTWARE"
-        device.nTriggers = np.int64(positions if burst == 1 else 1)
-        if burst == 1:
-            device.Arm()
-        expected = 0
-        for _ in range(positions):
-            if burst > 1:
-                device.Arm()
-            expected = burst if burst > 1 else expected + 1
-            device.SoftwareTrigger()
-            while not (device.State() == DevState.STANDBY or device.nFramesAcquired == expected):
-                assert device.State() == DevState.RUNNING
-                time.sleep(0.005)
-        wait_for(device, DevState.STANDBY)
-        with h5py.File(path) as file:
-            assert len(file[DATA]) == burst * positions
-    assert len(list(tmp_path.iterdir())) == 2
-
-
 def test_alarms_are_shown_and_leave_the_state_as_it_is(device, take):
     config = device.get_attribute_config("DeadTime")
     before = config.alarms.max_warning

@@ -53,7 +53,7 @@ class Bench:
     def enter(self, state):
         """Be in the state, coming from STANDBY."""
         self.rest()
-        getattr(self, f"_enter_{state}")()
+        getattr(self, f"_enter_{state.lower()}")()
 
     def rest(self):
         if self.server.writer.status() == "stopped":
@@ -64,13 +64,13 @@ class Bench:
         wait_for(self.proxy, DevState.STANDBY, 30)
         self.proxy.DestinationFileName = ""
 
-    def _enter_INIT(self):
+    def _enter_init(self):
         """Held there by a writer that does not end, for the ten seconds that it has."""
         self.server.writer.suspend()
         self.proxy.Reset()
         assert self.proxy.state() == DevState.INIT
 
-    def _enter_STANDBY(self):
+    def _enter_standby(self):
         pass
 
     def _enter_armed(self):
@@ -82,7 +82,7 @@ class Bench:
         self.proxy.SoftwareTrigger()
         self._wait_for_frame()
 
-    def _enter_FAULT(self):
+    def _enter_fault(self):
         self.proxy.nFramesPerTrigger = 300
         self.proxy.DestinationFileName = str(self.folder / "x.h5")
         self.proxy.Arm()

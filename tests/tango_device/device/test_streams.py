@@ -79,6 +79,25 @@ def test_an_old_reader_gets_every_frame_that_is_in_the_file(
         assert np.array_equal([frame.histogram for frame in frames], file[DATA])
 
 
+def test_stopping_ends_the_series_once(start_server, eventually):
+    port = free_port()
+    proxy = start_server(StreamDialect="multipart", StreamerPort=port).proxy
+    with old_reader(port) as reader:
+        eventually(lambda: "multipart" in proxy.ConnectedReceivers, timeout=15)
+        proxy.ExposureTime = 0.002
+        proxy.StartStream()
+        eventually(lambda: proxy.nFramesAcquired > 3, timeout=15)
+        proxy.Stop()
+        proxy.Stop()
+        proxy.TakeData(0.004)
+        wait_for(proxy, DevState.STANDBY)
+        stopped, taken = read_series(reader), read_series(reader)
+
+    assert [type(said) for said in (stopped[0], stopped[-1])] == [SeriesHeader, SeriesEnd]
+    assert len(stopped) > 5
+    assert [type(said) for said in taken] == [SeriesHeader, Frame, Frame, SeriesEnd]
+
+
 def test_our_stream_goes_on_at_its_port_beside_a_dialect_with_one_of_its_own(start_server):
     ours, theirs = free_port(), free_port()
     proxy = start_server(StreamDialect="multipart", StreamerPort=ours, DialectPort=theirs).proxy
@@ -88,7 +107,7 @@ def test_our_stream_goes_on_at_its_port_beside_a_dialect_with_one_of_its_own(sta
 
 @pytest.fixture
 def keys(tmp_path):
-    """The directory that the property CurveKeys names; `reader` and `writer` are listed, `stranger` is not."""
+    """Directory for the property CurveKeys, and all keys; `reader` and `writer` are listed."""
     ring = make_keyring(tmp_path / "keys")
     folder = tmp_path / "curve"
     (folder / "clients").mkdir(parents=True)

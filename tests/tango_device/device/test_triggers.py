@@ -1,4 +1,4 @@
-"""Every trigger mode through the device: as many frames as were asked for, in the file, of the right length."""
+"""Every trigger mode through the device: the frames that were asked for, of the right length, in the file."""
 
 from __future__ import annotations
 
