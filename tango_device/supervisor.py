@@ -27,7 +27,7 @@ COMMAND_TIME = 2.2
 CLOSE_FILE_TIME = 60.0
 """Seconds after the last frame within which the file must be closed."""
 JOIN_TIME = 10.0
-"""Seconds after the last frame within which a writer that was started again must have joined."""
+"""Seconds that a writer has to join, after it was started or after the last frame."""
 PROGRESS_INTERVAL = 0.1
 HEALTH_INTERVAL = 5.0
 _TURN_RUNNING = 0.004
@@ -123,7 +123,17 @@ class Supervisor(Record):
             self._settle(wanted, DeviceState.FAULT, one_line(error))
             return
         self._hardware, self._readings = hardware, Readings.none(hardware.detector.info)
+        self._wait_writer(wanted, hardware)
         self._settle(wanted, DeviceState.STANDBY, "ready")
+
+    def _wait_writer(self, wanted: int, hardware: Hardware) -> None:
+        """Let the writer start, so that who sees STANDBY can arm; one that does not is told of by `Arm`."""
+        deadline = time.monotonic() + JOIN_TIME
+        while self._wanted[0] == wanted and time.monotonic() < deadline:
+            if hardware.writer.status.state is not WriterState.STARTING:
+                return
+            self._wake.wait(_TURN_IDLE)
+            self._wake.clear()
 
     def _settle(self, wanted: int, state: DeviceState, reason: str) -> None:
         with self._state_lock:
