@@ -123,6 +123,8 @@ def test_texts_that_cannot_be_are_a_fault_that_names_them_and_are_left_as_they_a
 DATABASE = """
 import sys
 from pathlib import Path
+import tango
+from tango_device.demo import DEVICE, connect, database, device_server, register
 
 folder = Path(sys.argv[1])
 with database(folder):
