@@ -132,15 +132,15 @@ def test_the_table_names_every_command(device):
     assert {info.cmd_name for info in device.command_list_query()} == TABLE.keys()
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_each_command_does_in_each_state_what_the_table_says(bench, state):
-    expected = {command: answers[STATES.index(state)] for command, answers in TABLE.items()}
+@pytest.mark.parametrize("name", STATES)
+def test_each_command_does_in_each_state_what_the_table_says(bench, name):
+    expected = {command: answers[STATES.index(name)] for command, answers in TABLE.items()}
     found = {}
     entered, since = None, 0.0
-    for command in sorted(TABLE, key=lambda name: expected[name] == OK):  # those that change something last
-        is_ending = state == "INIT" and time.monotonic() - since > INIT_TIME
+    for command in sorted(TABLE, key=lambda one: expected[one] == OK):  # those that change something last
+        is_ending = name == "INIT" and time.monotonic() - since > INIT_TIME
         if bench.proxy.state() != entered or is_ending:
-            bench.enter(state)
+            bench.enter(name)
             entered, since = bench.proxy.state(), time.monotonic()
         found[command] = bench.call(command)
         if found[command] != OK:
