@@ -21,7 +21,7 @@ help:
 demo: $(VENV)/installed
 	@$(BIN)/xspress3 demo
 
-test: $(VENV)/installed
+test: $(VENV)/installed $(VENV)/clients
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/installed
@@ -44,6 +44,11 @@ $(VENV)/installed: $(NATIVE)
 	@command -v $(CC) >/dev/null || { echo "make: no C compiler ($(CC)); install one, for example: apt-get install gcc, or say make CC=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	CC=$(CC) $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $@
+
+# Clients of others are large, and only tests need them.
+$(VENV)/clients: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[clients]'
 	@touch $@
 
 clean:

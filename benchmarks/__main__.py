@@ -93,6 +93,12 @@ def _library_rows(playback: Path) -> list[Row]:
     ]
 
 
+def _device_rows(n_files: int, directory: Path) -> list[Row]:
+    from benchmarks.device import device_rows  # noqa: PLC0415  # needs Tango, which no other part does
+
+    return device_rows(n_files, directory)
+
+
 def _baselines(frames: dict, directory: Path) -> tuple[float, float, float]:
     return (
         copy_rate(frames),
@@ -136,6 +142,10 @@ PARTS = {
     ),
     "latency": Part(
         "At 1,000 frames/s: 4 x 4096 bins, uint32", lambda chosen, _path: latency_rows(chosen.latency_frames)
+    ),
+    "device": Part(
+        "Through the Tango device: 4 x 4096 bins, uint32",
+        lambda chosen, path: _device_rows(chosen.device_files, path),
     ),
     "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
 }
@@ -184,6 +194,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="of `streams` (default: %(default)s)")
     parser.add_argument("--link-frames", type=int, default=100_000, help="(default: %(default)s)")
     parser.add_argument("--latency-frames", type=int, default=10_000, help="(default: %(default)s)")
+    parser.add_argument(
+        "--device-files", type=int, default=1000, help="of one frame each (default: %(default)s)"
+    )
     parser.add_argument("--soak-frames", type=int, default=1_000_000, help="(default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--directory", help="where the files go; on a local disk (default: a temporary one)")

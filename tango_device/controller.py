@@ -24,6 +24,7 @@ from receivers.hdf5.naming import ExistingFile
 from tango_device.destination import check_destination
 from tango_device.errors import WriterError
 from tango_device.hardware import Hardware
+from tango_device.memorized import WindowTable
 from tango_device.readings import Readings, WindowSums
 from tango_device.settings import trigger_mode
 from tango_device.state import DeviceState, Listener, Run, one_line
@@ -280,7 +281,7 @@ class Controller(Views):
             self._in_background("saving settings", lambda: hardware.detector.save_settings(directory))
 
     def restore_settings(self, directory: str) -> None:
-        """Set the electronics up from files, and our windows after them."""
+        """Set the electronics up from files; windows in force after that are the chosen ones."""
         with self._idle_hardware("RestoreSettings") as hardware:
             if not Path(directory).is_dir():
                 raise ConfigurationError(
@@ -290,6 +291,7 @@ class Controller(Views):
             def restore() -> None:
                 hardware.detector.restore_settings(directory)
                 hardware.windows = hardware.detector.windows()
+                self._windows.update(_as_table(hardware.windows))
 
             self._in_background("restoring settings", restore)
 
@@ -317,3 +319,12 @@ class Controller(Views):
         except Xspress3Error as error:
             self.last_error = one_line(error)
             raise
+
+
+def _as_table(windows: Sequence[Sequence[tuple[int, int]]]) -> WindowTable:
+    return {
+        (channel, window): Window(*limits)
+        for channel, both in enumerate(windows)
+        for window, limits in enumerate(both)
+        if limits[0] <= limits[1]  # else it counts nothing, and nobody can have chosen it
+    }

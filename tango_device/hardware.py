@@ -11,12 +11,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from receivers.cli import WRITER
-from tango_device.properties import Properties, sim_environment
+from tango_device.memorized import WindowTable
+from tango_device.properties import Properties
 from tango_device.writer import WriterProcess, WriterState, WriterStatus
 from xspress3.detector import Xspress3Detector
 from xspress3.detector.timing import Inputs
 from xspress3.errors import ConfigurationError, Xspress3Error
-from xspress3.model import Acquisition, TriggerMode, Window
+from xspress3.model import Acquisition, TriggerMode
 from xspress3.sdk import Roi
 from xspress3.sim.control import SimControl
 from xspress3.streamer import Session, Streamer
@@ -28,8 +29,6 @@ logger = logging.getLogger(__name__)
 _RESTART_AFTER = 2.0
 """Seconds between two starts of a writer: one that dies at once shall not keep the machine busy."""
 _GATE_PAUSE = 100e-6
-
-WindowTable = dict[tuple[int, int], Window]
 
 
 class Hardware:
@@ -62,7 +61,7 @@ class Hardware:
         self._on_change = on_change
         self.allowed = properties.directories()
         if properties.is_simulated:
-            os.environ.update(sim_environment(properties.sim_description))
+            os.environ.update(properties.sim_environment())
         with ExitStack() as stack:
             self.detector = stack.enter_context(Xspress3Detector.open(properties.detector_config()))
             self._set_up(windows)

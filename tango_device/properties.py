@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xspress3 import sim
-from xspress3.config import LOOPBACK, DetectorConfig, StreamerConfig
+from xspress3.config import LOOPBACK, DetectorConfig, StreamerConfig, key_values
 from xspress3.errors import ConfigurationError
 
-__all__ = ["DEFAULT_CONFIG_PATH", "SIMULATOR", "Properties", "sim_environment"]
+__all__ = ["DEFAULT_CONFIG_PATH", "SIMULATOR", "Properties"]
 
 SIMULATOR = "sim"
 DEFAULT_CONFIG_PATH = "/home/xspress3/settings"
@@ -41,7 +41,9 @@ class Properties:
     curve_keys: str = ""
     allowed_directories: tuple[str, ...] = ()
     event_widths: tuple[int, ...] = ()
-    sim_description: tuple[str, ...] = field(default=())
+    sim_description: tuple[str, ...] = ()
+    memorized: tuple[str, ...] = ()
+    keeps_file_name: bool = False
 
     @property
     def is_simulated(self) -> bool:
@@ -75,6 +77,16 @@ class Properties:
             ring_frames=self.ring_frames,
             settings=self.settings_directory,
         )
+
+    def sim_environment(self) -> dict[str, str]:
+        """Environment variables that tell the simulator what `sim_description` says.
+
+        Raises
+        ------
+        ConfigurationError
+            When that cannot be.
+        """
+        return sim.environment(**key_values(self.sim_description, "SimDescription"))
 
     def streamer_config(self) -> StreamerConfig:
         """How frames leave.
@@ -127,20 +139,3 @@ class Properties:
             if not Path(path).is_absolute():
                 raise ConfigurationError(f"AllowedDirectories: {path!r}, allowed are absolute paths")
         return [Path(path) for path in self.allowed_directories]
-
-
-def sim_environment(description: tuple[str, ...]) -> dict[str, str]:
-    """Environment variables of the simulator for texts `KEY=VALUE`.
-
-    Raises
-    ------
-    ConfigurationError
-        When one of them is no such text.
-    """
-    pairs = {}
-    for text in description:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip().isidentifier():
-            raise ConfigurationError(f"SimDescription: {text!r}, allowed is KEY=VALUE")
-        pairs[key.strip().lower()] = value.strip()
-    return sim.environment(**pairs)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeVar
+import threading
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
 import tango
-from tango import DevState, DispLevel
-from tango.server import Device, command, device_property
+from tango import DevState
+from tango.server import Device, device_property
 
 from tango_device.attributes import (
     CONSTANT,
@@ -22,6 +21,7 @@ from tango_device.attributes import (
     channel_attributes,
     is_same,
 )
+from tango_device.commands import INIT_TIME, Commands
 from tango_device.controller import Controller, DeviceState
 from tango_device.logs import TangoHandler
 from tango_device.monitors import MONITORS
@@ -43,21 +43,14 @@ _STATES = {
 }
 START_TIME = 30.0
 """Seconds that the server waits, when it starts, for the detector to open."""
-INIT_TIME = 0.05
-"""The same when a client calls Init: it sees the state, and `Arm` waits for it to change."""
 CLOSE_TIME = 30.0
 _STATE, _PROGRESS = "State", "progress"
-MAX_ROIS = 8
-_COUNTS_IN = "channel from 0 on; first and last frame, from 1 on"
-
-Method = TypeVar("Method", bound=Callable[..., Any])
-
 
 _Monitors: Any = type("_Monitors", (), attributes_of(MONITORS))
 _BY_NAME = {monitor.name: monitor for monitor in MONITORS}
 
 
-class Xspress3DS(Device, SetPoints, _Monitors):
+class Xspress3DS(Device, SetPoints, Commands, _Monitors):
     """Xspress3 detector: acquires, streams, and writes HDF5 files."""
 
     HeaderPath = device_property(dtype=str, default_value="", doc="Not used: no header is parsed any more.")
@@ -107,6 +100,14 @@ class Xspress3DS(Device, SetPoints, _Monitors):
     SimDescription = device_property(
         dtype=(str,), default_value=[], doc="What the simulator simulates: texts KEY=VALUE."
     )
+    MemorizeFileName = device_property(
+        dtype=bool, default_value=False, doc="Whether DestinationFileName survives a restart."
+    )
+    Memorized = device_property(
+        dtype=(str,),
+        default_value=[],
+        doc="Written by the device: windows, Regions, file name.",
+    )
 
     _last: ClassVar[dict[str, Controller]] = {}
     """The controller of each device name, so that the next one waits until it has closed all."""
@@ -118,6 +119,8 @@ class Xspress3DS(Device, SetPoints, _Monitors):
         super().init_device()
         self._handler = TangoHandler(self)
         self._handler.attach()
+        self._memory_lock = threading.Lock()  # guards _memorized and the property that is a copy of it
+        self._memorized: tuple[str, ...] = _texts(self.Memorized)
         self._pushed: dict[str, Any] = {}
         self._pushed_frame: tuple[int, int] | None = None
         self._channels: dict[str, ChannelAttribute] = getattr(self, "_channels", {})
@@ -176,6 +179,8 @@ class Xspress3DS(Device, SetPoints, _Monitors):
             allowed_directories=_texts(self.AllowedDirectories),
             event_widths=tuple(int(width) for width in self.EventWidths),
             sim_description=_texts(self.SimDescription),
+            memorized=_texts(self.Memorized),
+            keeps_file_name=self.MemorizeFileName,
         )
 
     def _note_unused(self) -> None:
@@ -248,7 +253,22 @@ class Xspress3DS(Device, SetPoints, _Monitors):
                 f"{one.name}: {len(value)} values, allowed are 2: lowest and highest bin"
             )
         self.controller.set_window(one.channel, one.window, int(value[0]), int(value[1]))
+        self.memorize()
         self.notifier.put(one.name, None)
+
+    # What survives a restart
+
+    def memorize(self) -> None:
+        """Write to the property `Memorized` what has changed of it; Tango keeps single values only."""
+        with self._memory_lock:
+            kept, database = self.controller.memorized, tango.Util.instance().get_database()
+            if kept is None or database is None or kept.texts() == self._memorized:
+                return
+            try:
+                database.put_device_property(self.get_name(), {"Memorized": list(kept.texts())})
+                self._memorized = kept.texts()
+            except tango.DevFailed as error:  # a database that is away must not stop a measurement
+                logger.warning("property Memorized was not written: %s", error.args[0].desc)
 
     # Events
 
@@ -275,6 +295,7 @@ class Xspress3DS(Device, SetPoints, _Monitors):
     def _push(self, name: str, _: Any) -> None:
         """Push what changed; called from the notifier's thread, the only one that pushes."""
         if name == _STATE:
+            self.memorize()  # windows are others after RestoreSettings
             self._push_value("State", _STATES[self.controller.state])
             self._push_value("Status", self.controller.status_text())
             self._push_monitors(CONSTANT)
@@ -313,158 +334,6 @@ class Xspress3DS(Device, SetPoints, _Monitors):
     def _push_value(self, name: str, value: Any) -> None:
         self.push_change_event(name, value)
         self.push_archive_event(name, value)
-
-    # Commands
-
-    @command(doc_out="Begins the session that the attributes ask for; refuses before anything has changed.")
-    @as_dev_failed
-    def Arm(self) -> None:
-        """Begin the session that the attributes ask for."""
-        self.controller.arm()
-
-    @command
-    @as_dev_failed
-    def SoftwareTrigger(self) -> None:
-        """Start the next frames; allowed in RUNNING when ReadyForSwTrigger is true."""
-        self.controller.software_trigger()
-
-    @command
-    @as_dev_failed
-    def Stop(self) -> None:
-        """End the session; frames taken go into the file. Harmless when idle."""
-        self.controller.stop()
-
-    @command
-    @as_dev_failed
-    def Abort(self) -> None:
-        """As Stop, without waiting for the file."""
-        self.controller.stop(is_waiting=False)
-
-    @command
-    @as_dev_failed
-    def Reset(self) -> None:
-        """From a fault to a new beginning; properties are not read again, as Init does."""
-        self.controller.reset()
-        self.controller.wait_open(INIT_TIME)
-
-    @command(dtype_in=float, doc_in="seconds", dtype_out="DevLong64", doc_out="session id")
-    @as_dev_failed
-    def TakeData(self, seconds: float) -> int:
-        """Take frames of ExposureTime for so long, without triggers."""
-        return self.controller.take_data(seconds).session_id
-
-    @command(dtype_out="DevLong64", doc_out="session id")
-    @as_dev_failed
-    def StartStream(self) -> int:
-        """Take frames of ExposureTime until StopStream."""
-        return self.controller.start_stream().session_id
-
-    @command
-    @as_dev_failed
-    def StopStream(self) -> None:
-        """End what StartStream began."""
-        self.controller.stop()
-
-    @command(dtype_in=str, doc_in="directory that exists", display_level=DispLevel.EXPERT)
-    @as_dev_failed
-    def SaveSettings(self, directory: str) -> None:
-        """Write the electronics' settings to files of the vendor's format."""
-        self.controller.save_settings(directory)
-
-    @command(dtype_in=str, doc_in="directory", display_level=DispLevel.EXPERT)
-    @as_dev_failed
-    def RestoreSettings(self, directory: str) -> None:
-        """Set the electronics up from files of the vendor's format."""
-        self.controller.restore_settings(directory)
-
-    @command(display_level=DispLevel.EXPERT)
-    @as_dev_failed
-    def ReloadCalibration(self) -> None:
-        """Set the electronics up from the directory ConfigPath again."""
-        self.controller.reload_calibration()
-
-    @command(dtype_in="DevLong64", doc_in="number of edges, or gates", display_level=DispLevel.EXPERT)
-    @as_dev_failed
-    def SimulateHardwareTriggers(self, n_triggers: int) -> None:
-        """Have the simulator give edges, or gates, for the session that is armed."""
-        self.controller.simulate_triggers(n_triggers)
-
-    @command(
-        dtype_in=("DevLong64",),
-        doc_in="first frame from 0 on, number of frames",
-        dtype_out=("DevULong",),
-        doc_out="counts (frame, channel, bin), flat",
-    )
-    @as_dev_failed
-    def ReadHistogram(self, argin: Sequence[int]) -> npt.NDArray[np.uint32]:
-        """Read frames that are still in the detector's ring."""
-        return self.controller.read_frames(*_numbers(argin, "first frame, number of frames"))[0].ravel()
-
-    @command(
-        dtype_in=("DevLong64",),
-        doc_in="first frame from 0 on, number of frames",
-        dtype_out=("DevULong",),
-        doc_out="scalers (frame, channel, scaler), flat",
-    )
-    @as_dev_failed
-    def ReadScalers(self, argin: Sequence[int]) -> npt.NDArray[np.uint32]:
-        """Read the scalers of frames that are still in the detector's ring."""
-        return self.controller.read_frames(*_numbers(argin, "first frame, number of frames"))[1].ravel()
-
-    @command(
-        dtype_in=("DevLong64",),
-        doc_in=_COUNTS_IN,
-        dtype_out=("DevLong64",),
-        doc_out="counts, -1 where not there",
-    )
-    @as_dev_failed
-    def ReadRawCounts_Window1(self, argin: Sequence[int]) -> npt.NDArray[np.int64]:
-        """Counts in window 1 of a channel, as counted, for each frame of a range."""
-        return self._counts(0, argin, corrected=False).astype(np.int64)
-
-    @command(
-        dtype_in=("DevLong64",),
-        doc_in=_COUNTS_IN,
-        dtype_out=("DevLong64",),
-        doc_out="counts, -1 where not there",
-    )
-    @as_dev_failed
-    def ReadRawCounts_Window2(self, argin: Sequence[int]) -> npt.NDArray[np.int64]:
-        """Counts in window 2 of a channel, as counted, for each frame of a range."""
-        return self._counts(1, argin, corrected=False).astype(np.int64)
-
-    @command(
-        dtype_in=("DevLong64",),
-        doc_in=_COUNTS_IN,
-        dtype_out=("DevDouble",),
-        doc_out="counts, -1 where not there",
-    )
-    @as_dev_failed
-    def ReadDtcCounts_Window1(self, argin: Sequence[int]) -> npt.NDArray[np.float64]:
-        """Counts in window 1 of a channel, corrected for dead time, for each frame of a range."""
-        return self._counts(0, argin, corrected=True)
-
-    @command(
-        dtype_in=("DevLong64",),
-        doc_in=_COUNTS_IN,
-        dtype_out=("DevDouble",),
-        doc_out="counts, -1 where not there",
-    )
-    @as_dev_failed
-    def ReadDtcCounts_Window2(self, argin: Sequence[int]) -> npt.NDArray[np.float64]:
-        """Counts in window 2 of a channel, corrected for dead time, for each frame of a range."""
-        return self._counts(1, argin, corrected=True)
-
-    def _counts(self, window: int, argin: Sequence[int], corrected: bool) -> npt.NDArray[np.float64]:
-        channel, first, last = _numbers(argin, "channel, first frame, last frame")
-        return self.controller.window_counts(window, channel, first, last, corrected)
-
-
-def _numbers(argin: Sequence[int], words: str) -> list[int]:
-    n_wanted = len(words.split(","))
-    if len(argin) != n_wanted:
-        raise ConfigurationError(f"{len(argin)} numbers, allowed are {n_wanted}: {words}")
-    return [int(number) for number in argin]
 
 
 def _texts(values: Any) -> tuple[str, ...]:

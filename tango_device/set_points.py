@@ -62,6 +62,7 @@ def set_point(
     @as_dev_failed
     def fset(device: Any, value: Any) -> None:
         put(device.controller, value)
+        device.memorize()
         device.notifier.put(name, None)
 
     fset.__name__ = f"write_{name}"

@@ -63,12 +63,11 @@ class Job:
         self.error: Exception | None = None
 
     def do(self) -> None:
-        """Do it; what it raises is kept."""
+        """Do it; what it raises is kept. Who called this sets `done`."""
         try:
             self._action()
         except Exception as error:  # raised by who waits, or kept as the last error
             self.error = error
-        self.done.set()
 
     def refuse(self, error: Exception) -> None:
         """End the waiting without having done it."""

@@ -9,16 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tango_device.destination import free_bytes
-from tango_device.hardware import Hardware, WindowTable
+from tango_device.hardware import Hardware
 from tango_device.properties import Properties
 from tango_device.readings import Readings
-from tango_device.settings import Settings
+from tango_device.record import Record
 from tango_device.state import DeviceState, Health, Job, Listener, Run, one_line
-from tango_device.writer import WriterState, WriterStatus
-from xspress3.detector.timing import Inputs
+from tango_device.writer import WriterState
 from xspress3.errors import StateError, Xspress3Error
-from xspress3.sdk import Roi
-from xspress3.streamer import Session
 from xspress3.streamer import State as StreamerState
 
 __all__ = ["COMMAND_TIME", "Supervisor"]
@@ -30,35 +27,20 @@ COMMAND_TIME = 2.2
 CLOSE_FILE_TIME = 60.0
 """Seconds after the last frame within which the file must be closed."""
 JOIN_TIME = 10.0
-"""Seconds after the last frame within which a writer that was started again must have joined."""
+"""Seconds that a writer has to join, after it was started or after the last frame."""
 PROGRESS_INTERVAL = 0.1
 HEALTH_INTERVAL = 5.0
 _TURN_RUNNING = 0.004
 _TURN_IDLE = 0.5
 
 
-class Supervisor:
+class Supervisor(Record):
     """Opens, closes and watches the hardware, and says in which state it is; see `Controller`."""
 
     def __init__(self, listener: Listener, before: Supervisor | None = None) -> None:
+        super().__init__(before)
         self._before = before
-        self.settings: Settings = Settings() if before is None else before.settings
-        self.inputs: Inputs = Inputs() if before is None else before.inputs
-        self.last_error = ""
-        self.health = Health()
         self._listener = listener
-        self._command = threading.RLock()  # one command at a time
-        # Guards _state, _reason, _run, _wanted, and the order in which they are told.
-        self._state_lock = threading.Lock()
-        self._state, self._reason = DeviceState.INIT, "not opened yet"
-        self._run: Run | None = None
-        self._hardware: Hardware | None = None
-        self._properties = Properties()
-        self._windows: WindowTable = {} if before is None else before._windows
-        self._rois: tuple[Roi, ...] = () if before is None else before._rois
-        self._last_path: str = "" if before is None else before._last_path
-        self._is_name_new = True
-        self._readings: Readings | None = None
         self._progress_at = self._health_at = 0.0
         self._wanted: tuple[int, Properties | None] = (0, None)
         self._opened = 0
@@ -70,33 +52,6 @@ class Supervisor:
         self._thread.start()
 
     # State
-
-    @property
-    def state(self) -> DeviceState:
-        """What clients see."""
-        return self._state
-
-    @property
-    def reason(self) -> str:
-        """One line about the state."""
-        return self._reason
-
-    def status_text(self) -> str:
-        """Several lines for people."""
-        lines = [f"{self._state.value}: {self._reason}"]
-        session = self.session
-        if session is not None:
-            wanted = session.acquisition.n_frames
-            counts = session.counts
-            lines.append(
-                f"Session {session.session_id}: {counts.acquired} of {wanted or 'endless'} frames acquired, "
-                f"{counts.streamed} streamed, {self.frames_written} written, {counts.lost} lost"
-            )
-        if self.last_file:
-            lines.append(f"File: {self.last_file}")
-        if self.last_error and self.last_error not in self._reason:
-            lines.append(f"Last error: {self.last_error}")
-        return "\n".join(lines)
 
     def _set_state(self, state: DeviceState, reason: str) -> None:
         with self._state_lock:
@@ -161,13 +116,24 @@ class Supervisor:
     def _open_hardware(self, wanted: int, properties: Properties) -> None:
         self._opened, self._properties = wanted, properties
         try:
+            self._recall(properties)
             hardware = Hardware(properties, self._windows, self._wake.set, self._rois, self.inputs)
         except Exception as error:  # whatever it was: the state says so, and Init tries again
             logger.error("opening: %s", error)
             self._settle(wanted, DeviceState.FAULT, one_line(error))
             return
         self._hardware, self._readings = hardware, Readings.none(hardware.detector.info)
+        self._wait_writer(wanted, hardware)
         self._settle(wanted, DeviceState.STANDBY, "ready")
+
+    def _wait_writer(self, wanted: int, hardware: Hardware) -> None:
+        """Let the writer start, so that who sees STANDBY can arm; one that does not is told of by `Arm`."""
+        deadline = time.monotonic() + JOIN_TIME
+        while self._wanted[0] == wanted and time.monotonic() < deadline:
+            if hardware.writer.status.state is not WriterState.STARTING:
+                return
+            self._wake.wait(_TURN_IDLE)
+            self._wake.clear()
 
     def _settle(self, wanted: int, state: DeviceState, reason: str) -> None:
         with self._state_lock:
@@ -309,10 +275,11 @@ class Supervisor:
         while self._jobs:
             job = self._jobs.pop(0)
             job.do()
-            if self._state is DeviceState.INIT and self._wanted[0] == self._opened:
-                self._set_state(DeviceState.STANDBY, "ready")
             if job.error is not None:
                 self.last_error = one_line(job.error)
+            if self._state is DeviceState.INIT and self._wanted[0] == self._opened:
+                self._set_state(DeviceState.STANDBY, "ready")
+            job.done.set()  # not before: who waits for it may arm next
 
     def _fail_jobs(self) -> None:
         while self._jobs:
@@ -327,54 +294,3 @@ class Supervisor:
         self._wake.set()
         if job.done.wait(COMMAND_TIME) and job.error is not None:
             raise job.error
-
-    # What is known
-
-    @property
-    def hardware(self) -> Hardware | None:
-        """What is open, `None` for nothing."""
-        return self._hardware
-
-    @property
-    def properties(self) -> Properties:
-        """Those that the hardware was opened with."""
-        return self._properties
-
-    @property
-    def session(self) -> Session | None:
-        """The last session since opening."""
-        run = self._run
-        return None if run is None else run.session
-
-    @property
-    def frames_acquired(self) -> int:
-        """Frames of the last session; 0 from arming on, never more than were asked for."""
-        session = self.session
-        return 0 if session is None else session.acquired
-
-    @property
-    def writer_status(self) -> WriterStatus:
-        """What the built-in writer does."""
-        hardware = self._hardware
-        return WriterStatus(state=WriterState.CLOSED) if hardware is None else hardware.writer.status
-
-    @property
-    def frames_written(self) -> int:
-        """Frames of the last session that are in its file."""
-        run, status = self._run, self.writer_status
-        is_its = run is not None and run.is_written and status.session_id == run.session.session_id
-        return status.written if is_its else 0
-
-    @property
-    def last_file(self) -> str:
-        """Path of the file that was written last, or is."""
-        run, status = self._run, self.writer_status
-        if run is not None and run.is_written and status.session_id == run.session.session_id:
-            return status.path or self._last_path
-        return self._last_path
-
-    def _require_open(self, what: str) -> Hardware:
-        hardware = self._hardware
-        if hardware is None or self._state is DeviceState.INIT:
-            raise StateError(f"{what} while {self._state.value} ({self._reason}), allowed in STANDBY")
-        return hardware

@@ -9,13 +9,13 @@ Environment variables are named after the fields of `DetectorConfig`: `XSPRESS3_
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from xspress3.errors import ConfigurationError
 
-__all__ = ["DATA_PORT", "LOOPBACK", "MONITOR_PORT", "DetectorConfig", "StreamerConfig"]
+__all__ = ["DATA_PORT", "LOOPBACK", "MONITOR_PORT", "DetectorConfig", "StreamerConfig", "key_values"]
 
 LOOPBACK = "127.0.0.1"
 DATA_PORT = 9999
@@ -220,3 +220,25 @@ class StreamerConfig:
     def drop_after(self) -> float | None:
         """Seconds after which a slow reader is not waited for any more; `None` for never."""
         return self.slow_reader_timeout if self.slow_reader == "drop" else None
+
+
+def key_values(texts: Iterable[str], where: str) -> dict[str, str]:
+    """Keys and values of texts `KEY=VALUE`; of a key that is there twice, the last value.
+
+    Parameters
+    ----------
+    where
+        Option or property that holds them, for the error.
+
+    Raises
+    ------
+    ConfigurationError
+        When one of them is no such text.
+    """
+    pairs = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip().isidentifier():
+            raise ConfigurationError(f"{where}: {text!r}, allowed is KEY=VALUE")
+        pairs[key.strip()] = value.strip()
+    return pairs

@@ -45,6 +45,40 @@ def test_a_frame_for_each_gate_as_long_as_it_is_high(simulate, control, source, 
     assert (system.spectra(0, 3)[:, 0, 0] >> 16).tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("source", "gate", "other"), [(TTL_BOTH, 1, 9), (LVDS_VETO, 9, 1), (LVDS_BOTH, 9, 1)]
+)
+def test_gates_come_on_the_input_that_the_run_looks_at(simulate, control, source, gate, other):
+    system = begin(simulate, source)
+    control.gates(30 * TICK, 10 * TICK, 3)
+    after(control, 15)
+    control.ttl(other, True)  # touches none of them
+    control.ttl(other, False)
+    after(control, 200)
+    assert total_ticks(system, 3) == [30, 30, 30]
+
+    control.gates(30 * TICK, 10 * TICK, 3)
+    after(control, 15)
+    control.ttl(gate, False)  # ends them
+    after(control, 200)
+
+    assert (system.progress(), total_ticks(system, 1, 3)) == (4, [15])
+
+
+def test_gates_go_over_to_the_input_of_the_next_run(simulate, control):
+    system = begin(simulate, TTL_VETO)
+    control.gates(100 * TICK, 100 * TICK, 5)
+    after(control, 50)
+    assert system.histogram_stop(-1) == 0
+    assert system.set_glob_timeA(0, LVDS_VETO) == 0
+    assert system.histogram_start(-1) == 0
+
+    control.gates(30 * TICK, 10 * TICK, 2)
+    after(control, 500)
+
+    assert (system.progress(), total_ticks(system, 2)) == (2, [30, 30])
+
+
 def test_the_debounce_of_1_us_that_clients_use(simulate, control):
     system = begin(simulate, TTL_VETO | 80 << 16)
     control.gates(79 * TICK, 200 * TICK, 5)  # too short, all of them

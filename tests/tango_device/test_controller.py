@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from receivers.hdf5.summary import read_summary
-from tango_device import destination
 from tango_device.controller import DeviceState
 from tests.tango_device.conftest import SIMULATED
 from xspress3.errors import ConfigurationError, SinkError, StateError, Xspress3Error
@@ -108,16 +107,6 @@ def test_files_are_made_below_the_allowed_directories_only(make_controller, tmp_
         controller.set_file_name(str(name))
         with pytest.raises(ConfigurationError, match="allowed is below"):
             controller.arm()
-
-
-def test_a_disk_that_is_nearly_full_makes_arming_fail(controller, tmp_path, monkeypatch):
-    monkeypatch.setattr(destination, "MIN_FREE_BYTES", 1 << 60)
-    controller.set_file_name(str(tmp_path / "x.h5"))
-
-    with pytest.raises(SinkError, match="MiB are free"):
-        controller.arm()
-
-    assert controller.state is DeviceState.STANDBY
 
 
 @pytest.mark.parametrize(
@@ -243,7 +232,9 @@ def test_a_time_that_cannot_be_is_refused(controller, seconds):
         controller.take_data(seconds)
 
 
-def test_a_writer_that_died_is_told_and_another_one_takes_the_rest(controller, tmp_path, eventually):
+def test_a_writer_that_died_is_told_and_another_one_takes_the_rest(make_controller, tmp_path, eventually):
+    controller = make_controller(replace(SIMULATED, ring_frames=8192))  # for machines that are busy
+    controller.settings.exposure_time = 0.002
     controller.set_file_name(str(tmp_path / "x.h5"))
     controller.settings.frames_per_trigger = 2000
     controller.arm()

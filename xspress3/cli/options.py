@@ -7,7 +7,14 @@ import math
 import os
 
 from xspress3 import sim
-from xspress3.config import DATA_PORT, LOOPBACK, MONITOR_PORT, DetectorConfig, StreamerConfig
+from xspress3.config import (
+    DATA_PORT,
+    LOOPBACK,
+    MONITOR_PORT,
+    DetectorConfig,
+    StreamerConfig,
+    key_values,
+)
 from xspress3.errors import ConfigurationError
 
 __all__ = ["add_detector", "add_stream", "count", "detector_config", "seconds", "streamer_config"]
@@ -59,7 +66,7 @@ def detector_config(arguments: argparse.Namespace) -> DetectorConfig:
         raise ConfigurationError(f"--sim {arguments.sim[0]} goes with --library sim only")
     library = arguments.library
     if library == SIMULATOR:
-        os.environ.update(sim.environment(**_pairs(arguments.sim)))
+        os.environ.update(sim.environment(**key_values(arguments.sim, "--sim")))
         library = str(sim.library_path())
     return DetectorConfig.from_environment(
         library=library,
@@ -69,16 +76,6 @@ def detector_config(arguments: argparse.Namespace) -> DetectorConfig:
         ring_frames=arguments.ring_frames,
         settings=arguments.settings,
     )
-
-
-def _pairs(texts: list[str]) -> dict[str, str]:
-    pairs = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier():
-            raise ConfigurationError(f"--sim {text!r}, allowed is KEY=VALUE")
-        pairs[key.lower()] = value
-    return pairs
 
 
 def add_stream(parser: argparse.ArgumentParser) -> None:

@@ -66,11 +66,14 @@ class SimControl:
         self._check("xsp3sim_ttl", self._raw.xsp3sim_ttl(input_number, int(level)))
 
     def edges(self, n_edges: int, period: float) -> None:
-        """Give pulses on TTL 1 from now on, half of the period long; they replace those still to come."""
+        """Give pulses from now on, half of the period long; they replace those still to come.
+
+        They come on TTL 1, or on LVDS 9 where the run that is, or was last, looks at that; so do gates.
+        """
         self._check("xsp3sim_edges", self._raw.xsp3sim_edges(n_edges, period))
 
     def gates(self, high: float, low: float, n_gates: int) -> None:
-        """Give gates on TTL 1 from now on, `high` s long with `low` s after each; they replace the others."""
+        """Give gates from now on, `high` s long with `low` s after each; they replace the others."""
         self._check("xsp3sim_gates", self._raw.xsp3sim_gates(high, low, n_gates))
 
     def truth(

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import tango
 
 DEVICE = "test/xspress3/1"
@@ -69,6 +70,12 @@ class Server:
                 if has_ended or time.monotonic() > deadline:
                     raise AssertionError((self.folder / "server.log").read_text()) from None
                 time.sleep(0.1)  # a server that starts has nothing to wait on
+
+    @property
+    def writer(self) -> psutil.Process:
+        """The built-in writer, the only process that a server starts."""
+        (writer,) = psutil.Process(self.process.pid).children()
+        return writer
 
     def kill(self) -> None:
         """As a power cut does."""

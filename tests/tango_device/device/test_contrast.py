@@ -1,6 +1,6 @@
 """contrast's own detector class, unmodified, where contrast is installed (`PYTHONPATH=.../contrast`).
 
-`test_device` does the same calls for those who have no contrast.
+`test_scans` does the same calls for those who have no contrast.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from tango import DevState
 from tests.tango_device.device.servers import wait_for
 
 contrast = pytest.importorskip("contrast.detectors.Xspress3", reason="contrast is not installed")
+
+if not hasattr(contrast.Xspress3, "arm"):
+    pytest.skip("this contrast, as on PyPI, is from before the streamer", allow_module_level=True)
 
 DATA = "/entry/instrument/xspress3/data"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import threading
@@ -36,7 +37,6 @@ PREDECESSOR = {
     "EventWidth_Ch0": tango.DevShort,
 }
 COUNTS = ("ReadRawCounts_Window1", "ReadRawCounts_Window2", "ReadDtcCounts_Window1", "ReadDtcCounts_Window2")
-HARMLESS = ("Stop", "Abort", "StopStream")
 
 
 def refused(call, *arguments):
@@ -65,6 +65,13 @@ def test_every_attribute_says_what_it_is(device):
         if info.name not in ("State", "Status"):
             assert info.label == info.name
             assert len(info.description) > 10, info.name
+
+
+def test_every_command_says_what_it_does(device):
+    for info in device.command_list_query():
+        if info.cmd_name not in ("Init", "State", "Status"):  # Tango's own
+            assert len(info.out_type_desc) > 20, info.cmd_name
+            assert "DevVoid" not in info.out_type_desc, info.cmd_name
 
 
 def test_every_attribute_can_be_read_at_any_time(device, take):
@@ -178,39 +185,6 @@ def test_what_does_not_go_together_is_refused_by_arm_before_anything_changed(dev
     take(DestinationFileName="", nFramesPerTrigger=1, TriggerMode="SOFTWARE")
 
 
-def test_commands_in_states_that_do_not_allow_them_are_refused_and_others_are_harmless(
-    device, take, tmp_path
-):
-    def arm():
-        device.nFramesPerTrigger = 100_000
-        device.Arm()
-
-    def fire():
-        arm()
-        device.SoftwareTrigger()
-
-    wrong = {
-        "idle": (lambda: None, ["SoftwareTrigger", ("SimulateHardwareTriggers", 5)]),
-        "armed": (arm, ["Arm", ("TakeData", 1.0), "StartStream", ("SaveSettings", str(tmp_path))]),
-        "running": (fire, ["Arm", "SoftwareTrigger", ("TakeData", 1.0), ("RestoreSettings", str(tmp_path))]),
-    }
-    for name, (enter, commands) in wrong.items():
-        enter()
-        state = device.state()
-        for command in commands:
-            words = command if isinstance(command, tuple) else (command,)
-            reason, text = refused(device.command_inout, *words)
-            assert reason in ("StateError", "ConfigurationError"), (name, command, text)
-            assert "allowed" in text
-            assert device.state() == state, (name, command)
-        device.Stop()
-        wait_for(device, DevState.STANDBY)
-    for command in HARMLESS:
-        device.command_inout(command)
-        assert device.state() == DevState.STANDBY
-    take(nFramesPerTrigger=1)
-
-
 @pytest.mark.parametrize(
     "arguments", [[], [0], [0, 1], [0, 1, 2, 3], [4, 1, 1], [-1, 1, 1], [0, 5, 1], [0, 1, 1 << 50]]
 )
@@ -315,6 +289,16 @@ def test_a_second_client_hears_of_states_counters_and_spectra(device, server, ta
         events.close()
 
 
+def test_archive_events_tell_the_same(device, server, take, eventually):
+    events = Events(tango.DeviceProxy(server.url), ["nFramesWritten"], EventType.ARCHIVE_EVENT)
+    try:
+        take(nFramesPerTrigger=7)
+
+        eventually(lambda: events.of("nFramesWritten")[-1:] == [device.nFramesWritten], timeout=15)
+    finally:
+        events.close()
+
+
 def test_data_ready_tells_of_frames(device, server, take, eventually):
     listener = tango.DeviceProxy(server.url)
     ready = []
@@ -361,7 +345,11 @@ def test_init_in_any_state_a_hundred_times(device, take):
     assert device.ExposureTime == 0.002
     take(nFramesPerTrigger=2)
     device.Init()
-    device.Arm()
+    with contextlib.suppress(tango.DevFailed):  # a busy machine takes longer to open than Arm may wait
+        device.Arm()
+    if device.state() != DevState.RUNNING:
+        wait_for(device, DevState.STANDBY, 30)
+        device.Arm()
     assert device.state() == DevState.RUNNING
 
 
@@ -375,34 +363,6 @@ def test_single_frames_one_after_the_other_make_a_complete_file_each(device, tmp
     wait_for(device, DevState.STANDBY)
 
     assert all(read_summary(tmp_path / f"{n}.h5").is_complete for n in range(50))
-
-
-def test_a_client_that_does_what_contrast_does_gets_its_files(device, tmp_path):
-    """The calls, and their order, of `contrast.detectors.Xspress3` in a scan and in one of bursts."""
-    for burst, positions in ((1, 5), (6, 3)):
-        path = tmp_path / f"scan_{burst}_xs.hdf5"
-        assert device.State() == DevState.STANDBY
-        device.DestinationFileName = str(path)
-        device.ExposureTime = 0.01
-        device.nFramesPerTrigger = burst
-        device.LatencyTime = 1e-7
-        device.TriggerMode = "SOFTWARE"
-        device.nTriggers = np.int64(positions if burst == 1 else 1)
-        if burst == 1:
-            device.Arm()
-        expected = 0
-        for _ in range(positions):
-            if burst > 1:
-                device.Arm()
-            expected = burst if burst > 1 else expected + 1
-            device.SoftwareTrigger()
-            while not (device.State() == DevState.STANDBY or device.nFramesAcquired == expected):
-                assert device.State() == DevState.RUNNING
-                time.sleep(0.005)
-        wait_for(device, DevState.STANDBY)
-        with h5py.File(path) as file:
-            assert len(file[DATA]) == burst * positions
-    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_alarms_are_shown_and_leave_the_state_as_it_is(device, take):

@@ -8,7 +8,6 @@ import time
 
 import h5py
 import hdf5plugin  # noqa: F401  # registers the filter
-import psutil
 import pytest
 import tango
 from tango import DevState
@@ -117,8 +116,7 @@ def test_a_writer_that_dies_is_a_fault_after_the_last_frame_and_reset_ends_it(st
     proxy.Arm()
     while proxy.nFramesWritten < 100:
         time.sleep(0.01)
-    (writer,) = psutil.Process(server.process.pid).children()
-    writer.kill()
+    server.writer.kill()
 
     wait_for(proxy, DevState.FAULT, 20)
     assert proxy.nFramesAcquired == 1500

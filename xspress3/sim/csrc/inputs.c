@@ -1,4 +1,4 @@
-/* Levels of the inputs, the debounce, and pulses on TTL 1.
+/* Levels of the inputs, the debounce, and pulses on the input that the timing source looks at.
  *
  *     wire     ___|^^^^^|_|^^^^^^^^^^|___________|^|____
  *     settled  _______|^^^^^^^^^^^^^^^^^^|______________   each edge later by the debounce; what is shorter is gone
@@ -46,7 +46,7 @@ static void step_pulses(sim_system *sys)
     pulses->next = sys->time + (pulses->is_away ? pulses->away : pulses->back);
     if (!pulses->is_away)
         pulses->n_left--;
-    change(sys, SIM_TTL_VETO, pulses->idle != pulses->is_away);
+    change(sys, pulses->input, pulses->idle != pulses->is_away);
 }
 
 void sim_inputs_step(sim_system *sys)
@@ -65,7 +65,7 @@ void sim_inputs_step(sim_system *sys)
 
 void sim_inputs_set(sim_system *sys, int input, bool level)
 {
-    if (input == SIM_TTL_VETO)
+    if (input == sys->inputs.pulses.input)
         sys->inputs.pulses = (sim_pulses){0};
     change(sys, input, level);
     sim_run_update(sys);
@@ -74,9 +74,12 @@ void sim_inputs_set(sim_system *sys, int input, bool level)
 void sim_inputs_pulse(sim_system *sys, int64_t n, int64_t away, int64_t back)
 {
     sim_pulses *pulses = &sys->inputs.pulses;
-    bool idle = pulses->is_away ? pulses->idle : sys->inputs.input[SIM_TTL_VETO].level;
-    if (n == 0)
-        change(sys, SIM_TTL_VETO, idle);
-    *pulses = (sim_pulses){.n_left = n, .next = sys->time, .away = away, .back = back, .idle = idle};
+    int input = sim_gates_input(&sys->run);
+    if (pulses->is_away && (n == 0 || pulses->input != input))
+        change(sys, pulses->input, pulses->idle);
+    bool goes_on = pulses->is_away && pulses->input == input;
+    bool idle = goes_on ? pulses->idle : sys->inputs.input[input].level;
+    *pulses = (sim_pulses){
+        .n_left = n, .next = sys->time, .away = away, .back = back, .input = input, .idle = idle};
     sim_run_update(sys);
 }

@@ -166,9 +166,10 @@ typedef struct {
     int64_t changed; /* time of the last change on the wire */
 } sim_input;
 
-/* Pulses on TTL 1: away from the level that it has for `away`, back for `back`. */
+/* Pulses on the input of the run's timing source: away from the level that it has for `away`, back for `back`. */
 typedef struct {
     int64_t n_left, next, away, back;
+    int input;
     bool is_away, idle;
 } sim_pulses;
 

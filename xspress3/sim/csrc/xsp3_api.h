@@ -312,8 +312,8 @@ XSP3_API int xsp3sim_advance(double seconds);
  * zero) and 9 (gate). They begin low. 0, or -1 when there is no such input or no open system. */
 XSP3_API int xsp3sim_ttl(int input, int level);
 
-/* n pulses on TTL 1, the first one now: away from the level that it has for `high` s, back for `low` s.
- * edges: half of the period each. They replace those still to come; n = 0 ends these. n 0..2^24-1, times
+/* n pulses on TTL 1, or on LVDS 9 where the run that is, or was last, looks at that, the first one now: away
+ * from the level that it has for `high` s, back for `low` s. edges: half of the period each. They replace those still to come; n = 0 ends these. n 0..2^24-1, times
  * 1e-9..1e6. With CLOCK=demand they come as fast as the ring has room, and last what is said here. */
 XSP3_API int xsp3sim_edges(int n, double period);
 XSP3_API int xsp3sim_gates(double high, double low, int n);
