@@ -38,6 +38,7 @@ import numpy as np
 
 from receivers.geometry import Geometry
 from receivers.hdf5.columns import COLUMNS, NO_COUNT
+from receivers.hdf5.nexus import build_axes, build_channels, build_plot
 from receivers.text import storable
 from xspress3.stream import SessionStart
 
@@ -71,7 +72,6 @@ REASON_BYTES = 128
 TEXT_BYTES = 256
 PROGRAM = "xspress3-receiver"
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_LINKS = ("data", "bin", "output_count_rate", "input_count_rate", "dead_time_correction", "frame_number")
 
 
 def iso_time(seconds: float) -> str:
@@ -123,7 +123,7 @@ def build(
         dataset.attrs["long_name"] = column.meaning
         if column.units:
             dataset.attrs["units"] = column.units
-    _build_plot(_group(file, "/entry/data", "NXdata"))
+    build_plot(_group(file, "/entry/data", "NXdata"), detector)
 
 
 def _column_chunk_rows(start: SessionStart, geometry: Geometry) -> int:
@@ -135,7 +135,10 @@ def _column_chunk_rows(start: SessionStart, geometry: Geometry) -> int:
 def create_histogram(
     file: h5py.File, geometry: Geometry, start: SessionStart, compression: str
 ) -> h5py.Dataset:
-    """The dataset of histograms; a chunk is a full block, so that its bytes can go in as they came."""
+    """The dataset of histograms, and the windows into it.
+
+    A chunk is a full block, so that its bytes can go in as they came.
+    """
     row_bytes = geometry.n_channels * geometry.n_bins * 4
     rows = min(start.frames_per_block, max(start.n_frames or start.frames_per_block, 1))
     rows = max(min(rows, MAX_CHUNK_BYTES // row_bytes), 1)
@@ -152,6 +155,7 @@ def create_histogram(
         **filters,
     )
     dataset.attrs.update(interpretation="spectrum", units="counts", long_name="counts")
+    build_channels(file[ENTRY], file[DETECTOR], start, geometry)
     return dataset
 
 
@@ -236,25 +240,18 @@ def _build_counts(counts: h5py.Group, start: SessionStart, first_frame: int) -> 
 
 def _build_detector(detector: h5py.Group, start: SessionStart, geometry: Geometry) -> None:
     told = start.detector
-    revision = told.get("revision")
     generation = told.get("generation")
     kind = storable(generation) if isinstance(generation, str) else "xspress3"
     detector["description"] = f"{kind}, {geometry.n_channels} channels"
     detector["type"] = "X-ray fluorescence detector"
     detector["local_name"] = storable(start.envelope.stream_id)
-    if isinstance(revision, str):
-        detector["description"].attrs["revision"] = storable(revision)
-    detector["bin"] = np.arange(geometry.n_bins, dtype="<i4")
-    detector["bin"].attrs["long_name"] = "bin"
+    for said, name in (("library", "library_version"), ("revision", "firmware_version")):
+        if isinstance(told.get(said), str):
+            detector[name] = storable(told[said])
+    detector["countrate_correction_applied"] = False
+    build_axes(detector, start, geometry)
     if geometry.windows is not None:
         detector["window_limits"] = np.array(geometry.windows, dtype="<i4")
         detector["window_limits"].attrs["long_name"] = (
             "lowest and highest bin of windows 0 and 1, both within"
         )
-
-
-def _build_plot(plot: h5py.Group) -> None:
-    plot.attrs["signal"] = "data"
-    plot.attrs["axes"] = np.array(["frame_number", ".", "bin"], dtype=h5py.string_dtype())
-    for name in _LINKS:
-        plot[name] = h5py.SoftLink(f"{DETECTOR}/{name}")
