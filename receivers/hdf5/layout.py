@@ -51,9 +51,11 @@ __all__ = [
     "NOT_FINISHED",
     "SESSIONS",
     "build",
+    "build_entry",
     "create_histogram",
     "fixed_text",
     "iso_time",
+    "make_group",
 ]
 
 LIBVER = ("v110", "v110")
@@ -94,20 +96,25 @@ def _version() -> str:
         return "unknown"
 
 
-def build(
-    file: h5py.File, start: SessionStart, geometry: Geometry, first_frame: int = 0, part: int = 0
-) -> None:
-    """Make everything but the histogram, whose compression the first block decides."""
+def build_entry(file: h5py.File, start: SessionStart, first_frame: int, part: int) -> None:
+    """Make what every file has: who wrote it, of which session, and the counts."""
     file.attrs.update(
         NX_class="NXroot", default="entry", creator=PROGRAM, file_time=iso_time(datetime.now().timestamp())
     )
     file.attrs["HDF5_Version"] = h5py.version.hdf5_version
-    entry = _group(file, ENTRY, "NXentry")
+    entry = make_group(file, ENTRY, "NXentry")
     _build_entry(entry, start)
     entry["first_frame"], entry["part"] = np.int64(first_frame), np.int64(part)
-    _build_counts(_group(file, COUNTS, "NXcollection"), start, first_frame)
-    _group(file, "/entry/instrument", "NXinstrument")
-    detector = _group(file, DETECTOR, "NXdetector")
+    _build_counts(make_group(file, COUNTS, "NXcollection"), start, first_frame)
+
+
+def build(
+    file: h5py.File, start: SessionStart, geometry: Geometry, first_frame: int = 0, part: int = 0
+) -> None:
+    """Make everything but the histogram."""
+    build_entry(file, start, first_frame, part)
+    make_group(file, "/entry/instrument", "NXinstrument")
+    detector = make_group(file, DETECTOR, "NXdetector")
     _build_detector(detector, start, geometry)
     chunk_rows = _column_chunk_rows(start, geometry)
     for column in COLUMNS:
@@ -123,7 +130,7 @@ def build(
         dataset.attrs["long_name"] = column.meaning
         if column.units:
             dataset.attrs["units"] = column.units
-    build_plot(_group(file, "/entry/data", "NXdata"), detector)
+    build_plot(make_group(file, "/entry/data", "NXdata"), detector)
 
 
 def _column_chunk_rows(start: SessionStart, geometry: Geometry) -> int:
@@ -159,7 +166,8 @@ def create_histogram(
     return dataset
 
 
-def _group(file: h5py.File, path: str, nx_class: str) -> h5py.Group:
+def make_group(file: h5py.File, path: str, nx_class: str) -> h5py.Group:
+    """A new group of that NeXus class."""
     group = file.create_group(path)
     group.attrs["NX_class"] = nx_class
     return group
