@@ -9,8 +9,10 @@ import hdf5plugin  # noqa: F401  # registers the filter
 import numpy as np
 import pytest
 
+from receivers import cli
 from receivers.hdf5.layout import COUNTS
 from receivers.hdf5.sample_file import BLOCKS, SAMPLES, fill_value, storage_type
+from receivers.hdf5.summary import read_summary
 from receivers.hdf5.writer import Hdf5Sink
 from receivers.receiver import Receiver
 from xspress3.stream import OutputStream, Subscriber
@@ -92,6 +94,9 @@ def test_samples_that_were_left_out_are_told_and_look_like_nothing(record):
         assert (data[20:] == 2).all()
         assert file[COUNTS]["missing"][()].tolist() == [[10, 20]]
         assert file["/entry/complete"][()] == 0
+    summary = read_summary(sink.finished[0][1])
+    assert (summary.frames_written, summary.frames_lost, summary.counts) == (20, 10, [])
+    assert cli.main(["show", str(sink.finished[0][1])]) == 0
 
 
 def test_numbers_that_begin_again_begin_a_new_file(record, tmp_path):
