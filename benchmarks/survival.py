@@ -188,6 +188,7 @@ def survival_rows(n_kills: int, directory: Path, seed: int = 1) -> list[Row]:
     n_frames = sum(one.sent for one in found)
     return [
         Row("writers killed", n_kills, "times"),
+        Row("of these after having told of frames", sum(one.told > 0 for one in found), "times"),
         Row("files that do not open", sum(not one.is_readable for one in found), "files", wanted=NOTHING),
         Row(
             "files that claim to be finished",

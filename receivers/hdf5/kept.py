@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Union
 
+import zmq
+
 from xspress3.stream import Block
+from xspress3.stream.messages import Buffer
 from xspress3.stream.tracker import Gap
 
 __all__ = ["Kept"]
@@ -20,7 +23,7 @@ class Kept:
     Attributes
     ----------
     size_bytes
-        Payload of the blocks, in memory of their own.
+        Payload of the blocks, as it travelled.
     n_frames
         Frames of the blocks.
     """
@@ -36,8 +39,8 @@ class Kept:
         return self._items[0].first_frame if self._items else None
 
     def add_block(self, block: Block, size_bytes: int) -> None:
-        """Keep a copy: memory of the sender is lent for one call."""
-        arrays = tuple(replace(array, payload=bytes(array.payload)) for array in block.arrays)
+        """Keep `block` beyond the call for which its memory is lent."""
+        arrays = tuple(replace(array, payload=_own(array.payload)) for array in block.arrays)
         self._items.append(replace(block, arrays=arrays))
         self.size_bytes += size_bytes
         self.n_frames += block.n_frames
@@ -57,6 +60,12 @@ class Kept:
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
+
+
+def _own(payload: Buffer) -> Buffer:
+    """`payload` itself where nobody else writes there, as in a message that came over a socket, else a copy."""
+    owner = payload.obj if isinstance(payload, memoryview) else payload
+    return payload if isinstance(owner, (bytes, zmq.Frame)) else bytes(payload)
 
 
 def _end(gap: Gap) -> int:

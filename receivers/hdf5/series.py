@@ -196,9 +196,8 @@ class FileSeries:
         """
         try:
             self.flush()
-            if (
-                self._file is None and self._kept.first_frame is not None
-            ):  # losses behind the last frame, which nobody else tells
+            # Losses behind the last frame, where no file is open, would be told by none.
+            if self._file is None and self._kept.first_frame is not None:
                 self._open_next(0, 0)
         except NoSpaceError as error:
             raise SinkError(f"{self.frames_waiting} frames could not be written: {error}") from error
