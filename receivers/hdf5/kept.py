@@ -63,7 +63,7 @@ class Kept:
 
 
 def _own(payload: Buffer) -> Buffer:
-    """`payload` itself where nobody else writes there, as in a message that came over a socket, else a copy."""
+    """`payload` itself where nobody else writes there, as in what came over a socket, else a copy."""
     owner = payload.obj if isinstance(payload, memoryview) else payload
     return payload if isinstance(owner, (bytes, zmq.Frame)) else bytes(payload)
 
