@@ -23,6 +23,7 @@ from benchmarks.pipeline import PipelineRun, run_pipeline, verify
 from benchmarks.rows import FLAT, NOTHING, Row, Wanted, missed
 from benchmarks.soak import soak_rows
 from benchmarks.streams import Plan, stream_rows
+from benchmarks.survival import survival_rows
 
 FRAMES_PER_BLOCK = 64
 PLAYED_FRAMES = 64
@@ -147,6 +148,7 @@ PARTS = {
         "Through the Tango device: 4 x 4096 bins, uint32",
         lambda chosen, path: _device_rows(chosen.device_files, path),
     ),
+    "survival": Part("A writer that is killed", lambda chosen, path: survival_rows(chosen.kills, path)),
     "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
 }
 
@@ -198,6 +200,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--device-files", type=int, default=1000, help="of one frame each (default: %(default)s)"
     )
     parser.add_argument("--soak-frames", type=int, default=1_000_000, help="(default: %(default)s)")
+    parser.add_argument("--kills", type=int, default=200, help="of `survival` (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--directory", help="where the files go; on a local disk (default: a temporary one)")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a figure is not as wanted")

@@ -19,6 +19,8 @@ __all__ = ["WriterProcess", "WriterState", "WriterStatus"]
 
 logger = logging.getLogger(__name__)
 
+_FLUSH_INTERVAL = 0.25
+"""Seconds; frames count as written when they were flushed, and clients follow that number."""
 _CLOSE_TIMEOUT = 10.0
 _KILL_TIMEOUT = 2.0
 _LAST_LINES = 3
@@ -88,6 +90,7 @@ class WriterProcess:
     ) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "receivers.cli", "write", "--follow", "--while-stdin", "--quiet"]
         command += ["--host", host, "--port", str(port)]
+        command += ["--flush-interval", str(_FLUSH_INTERVAL)]
         if keys is not None:
             command += ["--key", str(keys[0]), "--server-key", str(keys[1])]
         for path in allowed:

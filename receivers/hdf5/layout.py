@@ -5,6 +5,7 @@
     /                                  NXroot @default=entry
     /entry                             NXentry @default=data
         title start_time end_time program_name stream_id session_id end_reason complete
+        first_frame part           frame of row 0, and which file of the session this is, from 0
         acquisition detector metadata  JSON text, flat values also as attributes
         data/                          NXdata: links for the default plot
         counts/                        frames_expected frames_written frames_lost duplicates
@@ -15,11 +16,11 @@
             window_limits              (channel, window, 2), where the sender gives them
         sessions/                      session_id first_row start_time, where several share the file
 
-**The row is the frame number.** A frame that did not come keeps its row, so rows stay aligned with
-the positions of a scan. Such rows hold what cannot be data: 4294967295 in counts, NaN in floats, -1 in
-`frame_number` and `event_width`. `counts/missing` lists the ranges as (first row, one behind the
-last), `missing_reason` why. While `complete` is 0 and `end_reason` says "not finished", the file is
-being written, or its writer died.
+**Row r is frame first_frame + r**, and in most files `first_frame` is 0. A frame that did not come keeps its
+row, so rows stay aligned with the positions of a scan. Such rows hold what cannot be data: 4294967295 in
+counts, NaN in floats, -1 in `frame_number` and `event_width`. `counts/missing` lists the ranges as (first
+frame, one behind the last), `missing_reason` why. While `complete` is 0 and `end_reason` says "not
+finished", the file is being written, or its writer died.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ import numpy as np
 
 from receivers.geometry import Geometry
 from receivers.hdf5.columns import COLUMNS, NO_COUNT
+from receivers.hdf5.nexus import build_axes, build_channels, build_plot
 from receivers.text import storable
 from xspress3.stream import SessionStart
 
@@ -49,9 +51,11 @@ __all__ = [
     "NOT_FINISHED",
     "SESSIONS",
     "build",
+    "build_entry",
     "create_histogram",
     "fixed_text",
     "iso_time",
+    "make_group",
 ]
 
 LIBVER = ("v110", "v110")
@@ -70,7 +74,6 @@ REASON_BYTES = 128
 TEXT_BYTES = 256
 PROGRAM = "xspress3-receiver"
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_LINKS = ("data", "bin", "output_count_rate", "input_count_rate", "dead_time_correction", "frame_number")
 
 
 def iso_time(seconds: float) -> str:
@@ -93,16 +96,25 @@ def _version() -> str:
         return "unknown"
 
 
-def build(file: h5py.File, start: SessionStart, geometry: Geometry) -> None:
-    """Make everything but the histogram, whose compression the first block decides."""
+def build_entry(file: h5py.File, start: SessionStart, first_frame: int, part: int) -> None:
+    """Make what every file has: who wrote it, of which session, and the counts."""
     file.attrs.update(
         NX_class="NXroot", default="entry", creator=PROGRAM, file_time=iso_time(datetime.now().timestamp())
     )
     file.attrs["HDF5_Version"] = h5py.version.hdf5_version
-    _build_entry(_group(file, ENTRY, "NXentry"), start)
-    _build_counts(_group(file, COUNTS, "NXcollection"), start)
-    _group(file, "/entry/instrument", "NXinstrument")
-    detector = _group(file, DETECTOR, "NXdetector")
+    entry = make_group(file, ENTRY, "NXentry")
+    _build_entry(entry, start)
+    entry["first_frame"], entry["part"] = np.int64(first_frame), np.int64(part)
+    _build_counts(make_group(file, COUNTS, "NXcollection"), start, first_frame)
+
+
+def build(
+    file: h5py.File, start: SessionStart, geometry: Geometry, first_frame: int = 0, part: int = 0
+) -> None:
+    """Make everything but the histogram."""
+    build_entry(file, start, first_frame, part)
+    make_group(file, "/entry/instrument", "NXinstrument")
+    detector = make_group(file, DETECTOR, "NXdetector")
     _build_detector(detector, start, geometry)
     chunk_rows = _column_chunk_rows(start, geometry)
     for column in COLUMNS:
@@ -118,7 +130,7 @@ def build(file: h5py.File, start: SessionStart, geometry: Geometry) -> None:
         dataset.attrs["long_name"] = column.meaning
         if column.units:
             dataset.attrs["units"] = column.units
-    _build_plot(_group(file, "/entry/data", "NXdata"))
+    build_plot(make_group(file, "/entry/data", "NXdata"), detector)
 
 
 def _column_chunk_rows(start: SessionStart, geometry: Geometry) -> int:
@@ -130,7 +142,10 @@ def _column_chunk_rows(start: SessionStart, geometry: Geometry) -> int:
 def create_histogram(
     file: h5py.File, geometry: Geometry, start: SessionStart, compression: str
 ) -> h5py.Dataset:
-    """The dataset of histograms; a chunk is a full block, so that its bytes can go in as they came."""
+    """The dataset of histograms, and the windows into it.
+
+    A chunk is a full block, so that its bytes can go in as they came.
+    """
     row_bytes = geometry.n_channels * geometry.n_bins * 4
     rows = min(start.frames_per_block, max(start.n_frames or start.frames_per_block, 1))
     rows = max(min(rows, MAX_CHUNK_BYTES // row_bytes), 1)
@@ -147,10 +162,12 @@ def create_histogram(
         **filters,
     )
     dataset.attrs.update(interpretation="spectrum", units="counts", long_name="counts")
+    build_channels(file[ENTRY], file[DETECTOR], start, geometry)
     return dataset
 
 
-def _group(file: h5py.File, path: str, nx_class: str) -> h5py.Group:
+def make_group(file: h5py.File, path: str, nx_class: str) -> h5py.Group:
+    """A new group of that NeXus class."""
     group = file.create_group(path)
     group.attrs["NX_class"] = nx_class
     return group
@@ -208,8 +225,8 @@ def _attribute_value(value: object) -> object | None:
     return array if is_plain else None
 
 
-def _build_counts(counts: h5py.Group, start: SessionStart) -> None:
-    expected = -1 if start.n_frames is None else start.n_frames
+def _build_counts(counts: h5py.Group, start: SessionStart, first_frame: int) -> None:
+    expected = -1 if start.n_frames is None else max(start.n_frames - first_frame, 0)
     for name, value in (
         ("frames_expected", expected),
         ("frames_written", 0),
@@ -217,9 +234,9 @@ def _build_counts(counts: h5py.Group, start: SessionStart) -> None:
         ("duplicates", 0),
     ):
         counts.create_dataset(name, data=np.int64(value))
-    counts["frames_expected"].attrs["long_name"] = "frames of the session, -1 where not known"
+    counts["frames_expected"].attrs["long_name"] = "frames that should be in this file, -1 where not known"
     missing = counts.create_dataset("missing", shape=(0, 2), maxshape=(None, 2), chunks=(256, 2), dtype="<i8")
-    missing.attrs["long_name"] = "ranges of rows without data: first, one behind the last"
+    missing.attrs["long_name"] = "ranges of frames without data: first, one behind the last"
     counts.create_dataset(
         "missing_reason",
         shape=(0,),
@@ -231,25 +248,18 @@ def _build_counts(counts: h5py.Group, start: SessionStart) -> None:
 
 def _build_detector(detector: h5py.Group, start: SessionStart, geometry: Geometry) -> None:
     told = start.detector
-    revision = told.get("revision")
     generation = told.get("generation")
     kind = storable(generation) if isinstance(generation, str) else "xspress3"
     detector["description"] = f"{kind}, {geometry.n_channels} channels"
     detector["type"] = "X-ray fluorescence detector"
     detector["local_name"] = storable(start.envelope.stream_id)
-    if isinstance(revision, str):
-        detector["description"].attrs["revision"] = storable(revision)
-    detector["bin"] = np.arange(geometry.n_bins, dtype="<i4")
-    detector["bin"].attrs["long_name"] = "bin"
+    for said, name in (("library", "library_version"), ("revision", "firmware_version")):
+        if isinstance(told.get(said), str):
+            detector[name] = storable(told[said])
+    detector["countrate_correction_applied"] = False
+    build_axes(detector, start, geometry)
     if geometry.windows is not None:
         detector["window_limits"] = np.array(geometry.windows, dtype="<i4")
         detector["window_limits"].attrs["long_name"] = (
             "lowest and highest bin of windows 0 and 1, both within"
         )
-
-
-def _build_plot(plot: h5py.Group) -> None:
-    plot.attrs["signal"] = "data"
-    plot.attrs["axes"] = np.array(["frame_number", ".", "bin"], dtype=h5py.string_dtype())
-    for name in _LINKS:
-        plot[name] = h5py.SoftLink(f"{DETECTOR}/{name}")

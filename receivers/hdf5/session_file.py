@@ -1,11 +1,7 @@
-"""The file of one session: made, written in SWMR mode, finished or left."""
+"""A file with frames of an Xspress3: histograms as they come, scalers and what follows at the next flush."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,87 +10,25 @@ import numpy as np
 
 from receivers.geometry import HISTOGRAM, SCALERS, Geometry
 from receivers.hdf5 import layout
-from receivers.hdf5.append import NOTHING, Before, reopen_file
+from receivers.hdf5.append import reopen_file
 from receivers.hdf5.columns import COLUMNS, Columns, Rows
-from receivers.hdf5.naming import ExistingFile, candidates, clear_way
-from receivers.report import SessionReport
-from xspress3.errors import SinkError
+from receivers.hdf5.naming import ExistingFile
+from receivers.hdf5.part_file import PartFile
 from xspress3.stream import Block, SessionStart
-from xspress3.stream.tracker import Gap
 
-__all__ = ["BrokenFileError", "SessionFile", "create_file"]
+__all__ = ["SessionFile"]
 
 FRAME_NUMBER = "frame_number"
+DATA = "data"
 
 
-def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
-    """A new file at `path` or, where `policy` says so, beside it; never one that exists.
+class SessionFile(PartFile):
+    """Writes blocks of one session of frames.
 
-    Raises
-    ------
-    SinkError
-        Naming the path and the reason.
-    """
-    if policy is ExistingFile.OVERWRITE:
-        _refuse_unfinished(path)
-        clear_way(path)
-    for candidate in candidates(path, policy):
-        try:
-            return h5py.File(candidate, "x", libver=layout.LIBVER, rdcc_nbytes=layout.CACHE_BYTES), candidate
-        except OSError as error:
-            # HDF5 raises no FileExistsError for a file that this process has open itself.
-            if not os.path.lexists(candidate):
-                raise SinkError(f"cannot create {candidate}: {_reason(error)}") from error
-    raise SinkError(f"cannot create {path}: the file exists, and the policy is {policy.value!r}")
-
-
-def _refuse_unfinished(path: Path) -> None:
-    """Raise `SinkError` when `path` is a file that somebody still writes, or whose writer died."""
-    try:
-        h5py.File(path, "r+").close()
-    except BlockingIOError:
-        is_in_use = True
-    except OSError as error:
-        is_in_use = "already open" in str(error)
-    else:
-        is_in_use = False
-    if is_in_use:
-        raise SinkError(
-            f"cannot overwrite {path}: it is being written, or its writer died; remove it if it is not needed"
-        )
-
-
-@contextlib.contextmanager
-def _quiet_destructors() -> Iterator[None]:
-    """Spare the user tracebacks of h5py's objects that cannot be closed properly any more."""
-    before = sys.unraisablehook
-    sys.unraisablehook = lambda _: None
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
-
-
-class BrokenFileError(SinkError):
-    """A write to a file failed, which leaves HDF5 in a state that can crash the process at its end."""
-
-
-class SessionFile:
-    """Writes blocks of one session to a file of its own.
-
-    After any failed write the file is left alone: HDF5 would take more, and lose it silently. What
-    the last flush wrote stays readable.
-
-    Attributes
+    Parameters
     ----------
-    path
-        Where the file is.
-    first_row
-        Row of frame 0: behind those of the sessions that the file held before.
-    frames_written
-        Frames of this session whose histogram and scalers were handed to HDF5, or wait for the next flush.
-    is_broken
-        Whether a write failed; HDF5 may then crash when the process ends.
+    append
+        Whether the file exists and holds other sessions.
     """
 
     def __init__(
@@ -105,151 +39,45 @@ class SessionFile:
         geometry: Geometry,
         *,
         append: bool = False,
+        first_frame: int = 0,
+        part: int = 0,
     ) -> None:
-        self._before: Before = NOTHING
-        if append:
-            self._file, self._before = reopen_file(path, start, geometry)
-            self.path = path
-        else:
-            self._file, self.path = create_file(path, policy)
-        self.first_row = self._before.n_rows
-        self._inode = self.path.stat().st_ino
         self._start = start
         self._geometry = geometry
         self._columns = Columns(geometry)
-        self._histogram: Any = None
-        self._datasets: dict[str, Any] = {}
-        self._compression = ""
-        self._chunk_rows = 1
-        self._rows = self.first_row
-        self._gaps: list[Gap] = []
-        self._lost = 0
-        self._is_dirty = False
-        self.frames_written = 0
-        self.is_broken = False
-        if not append:
-            with self._guard("writing the structure"):
-                layout.build(self._file, start, geometry)
-        self._open_histogram(geometry.compression, is_there=append)
+        self._compression = geometry.compression
+        reopened = reopen_file(path, start, geometry) if append else None
+        super().__init__(path, policy, first_frame, part, reopened)
 
-    def write(self, block: Block) -> None:
-        """Write the histogram and keep the scalers for the next flush.
+    def _build(self, file: h5py.File) -> None:
+        layout.build(file, self._start, self._geometry, self.first_frame, self.part)
+        layout.create_histogram(file, self._geometry, self._start, self._compression)
 
-        Raises
-        ------
-        ProtocolError
-            When the payload cannot be unpacked; nothing was written.
-        SinkError
-            When HDF5 failed.
-        """
-        scalers = np.array(block[SCALERS].decode())
-        self._write_histogram(block)
-        self._columns.add(block.first_frame, scalers, block.envelope.time_ns)
-        self.frames_written += block.n_frames
-        self._is_dirty = True
-
-    def lost(self, gap: Gap) -> None:
-        """Keep `gap` for the next flush."""
-        self._gaps.append(gap)
-        self._lost += gap.n_frames
-        self._is_dirty = True
+    def _find(self, file: h5py.File) -> dict[str, Any]:
+        detector = file[layout.DETECTOR]
+        self._histogram: Any = detector[DATA]
+        self._chunk_rows = self._histogram.chunks[0]
+        return {DATA: self._histogram, **{column.name: detector[column.name] for column in COLUMNS}}
 
     @property
     def n_waiting(self) -> int:
         """Frames whose scalers are not in the file yet."""
         return self._columns.n_frames
 
-    def flush(self) -> None:
-        """Put all that waits into the file, in an order that readers of a growing file can stand."""
-        if not self._is_dirty or self._file is None or self._histogram is None:
-            return
-        self._is_dirty = False
-        with self._guard("writing what waited"):
-            self._write_gaps()
-            for rows in self._columns.take():
-                self._write_rows(rows)
-            self._grow_columns()
-            self._set_count("frames_written", self._before.frames_written + self.frames_written)
-            self._set_count("frames_lost", self._before.frames_lost + self._lost)
-            self._histogram.flush()
-            for dataset in self._datasets.values():
-                dataset.flush()
+    def _store(self, block: Block) -> None:
+        scalers = np.array(block[SCALERS].decode())
+        self._write_histogram(block)
+        self._columns.add(block.first_frame, scalers, block.envelope.time_ns)
 
-    def finish(self, report: SessionReport) -> None:
-        """Write the counts and the end of the session, close the file, and wait until it is on disk.
-
-        Raises
-        ------
-        SinkError
-            When HDF5 or the disk failed.
-        """
-        if self._file is None:
-            return
-        self._is_dirty = True
-        self.flush()
-        is_complete = report.is_complete and self.frames_written == report.frames_received
-        is_complete = is_complete and self._before.is_complete
-        with self._guard("writing the end of the session"):
-            self._set_count("duplicates", self._before.duplicates + report.duplicates)
-            if report.frames_expected is not None:
-                self._set_count("frames_expected", self._before.frames_expected + report.frames_expected)
-            entry = self._file[layout.ENTRY]
-            entry["end_time"][()] = layout.fixed_text(layout.iso_time(report.end_time), layout.TEXT_BYTES)
-            entry["end_reason"][()] = layout.fixed_text(_end_reason(report), layout.TEXT_BYTES)
-            entry["complete"][()] = is_complete
-            file, self._file = self._file, None
-            file.close()
-            self._check_replaced()
-            _sync(self.path)
-
-    def _check_replaced(self) -> None:
-        """Raise `OSError` when another program has put its own file in the place of this one."""
-        if not self.path.exists() or self.path.stat().st_ino != self._inode:
-            raise OSError(f"another program has removed or replaced {self.path} meanwhile")
-
-    @contextlib.contextmanager
-    def _guard(self, action: str) -> Iterator[None]:
-        """Turn an error of HDF5 into a `SinkError`, and leave the file alone from then on."""
-        try:
-            yield
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            self._abandon()
-            raise BrokenFileError(
-                f"{action} to {self.path} failed: {_reason(error)}; "
-                "the file is left as it was at its last flush"
-            ) from error
-
-    def _abandon(self) -> None:
-        self.is_broken = True
-        file, self._file = self._file, None
-        with _quiet_destructors():  # the cause is raised by the caller; these are its echoes
-            self._histogram = None
-            self._datasets.clear()
-            if file is not None:
-                with contextlib.suppress(Exception):
-                    file.close()
-
-    def _open_histogram(self, compression: str, *, is_there: bool) -> None:
-        """Make the last dataset, and let readers in."""
-        with self._guard("writing the structure"):
-            self._compression = compression
-            if is_there:
-                self._histogram = self._file[layout.DETECTOR]["data"]
-            else:
-                self._histogram = layout.create_histogram(
-                    self._file, self._geometry, self._start, compression
-                )
-            self._chunk_rows = self._histogram.chunks[0]
-            detector, counts = self._file[layout.DETECTOR], self._file[layout.COUNTS]
-            self._datasets = {column.name: detector[column.name] for column in COLUMNS}
-            self._datasets.update((name, counts[name]) for name in counts)
-            self._file.flush()
-            self._file.swmr_mode = True
+    def _store_waiting(self) -> None:
+        for rows in self._columns.take():
+            self._write_rows(rows)
+        self._grow_columns()
 
     def _write_histogram(self, block: Block) -> None:
         """Put in the chunk as it came, or the rows of it where block and chunk differ."""
         array = block[HISTOGRAM]
-        first_row = self.first_row + block.first_frame
+        first_row = block.first_frame + self._offset
         is_chunk = (
             first_row % self._chunk_rows == 0
             and block.n_frames == self._chunk_rows
@@ -258,20 +86,20 @@ class SessionFile:
         rows = None if is_chunk else array.decode()
         end = first_row + block.n_frames
         with self._guard(f"writing frames {block.first_frame}..{block.first_frame + block.n_frames - 1}"):
-            self._grow_histogram(end)
+            self._grow(end)
             if rows is None:
                 self._histogram.id.write_direct_chunk((first_row, 0, 0), array.payload)
             else:
                 self._histogram[first_row:end] = rows
 
-    def _grow_histogram(self, n_rows: int) -> None:
+    def _grow(self, n_rows: int) -> None:
         # h5py's own `resize`, `shape` and `chunks` take longer than the write of a small chunk.
         if n_rows > self._rows:
             self._histogram.id.set_extent((n_rows, self._geometry.n_channels, self._geometry.n_bins))
             self._rows = n_rows
 
     def _write_rows(self, rows: Rows) -> None:
-        first_row = self.first_row + rows.first
+        first_row = rows.first + self._offset
         end = first_row + rows.n_rows
         for name, values in rows.values.items():
             dataset = self._datasets[name]
@@ -288,40 +116,3 @@ class SessionFile:
             dataset = self._datasets[column.name]
             if dataset.shape[0] < self._rows:
                 dataset.resize(self._rows, axis=0)
-
-    def _write_gaps(self) -> None:
-        gaps, self._gaps = self._gaps, []
-        if not gaps:
-            return
-        ranges = [(self.first_row + g.first_frame, self.first_row + g.first_frame + g.n_frames) for g in gaps]
-        self._grow_histogram(max(end for _, end in ranges))
-        missing, reasons = self._datasets["missing"], self._datasets["missing_reason"]
-        first = missing.shape[0]
-        for dataset in (missing, reasons):
-            dataset.resize(first + len(gaps), axis=0)
-        missing[first:] = np.array(ranges, dtype="<i8")
-        texts = [layout.fixed_text(gap.reason, layout.REASON_BYTES) for gap in gaps]
-        reasons[first:] = np.array(texts, dtype=h5py.string_dtype("utf-8", layout.REASON_BYTES))
-
-    def _set_count(self, name: str, value: int) -> None:
-        self._datasets[name][()] = value
-
-
-def _reason(error: Exception) -> str:
-    """What the system says where it was the system, else what HDF5 says, which is longer."""
-    number = error.errno if isinstance(error, OSError) else None
-    return str(error) if number is None else os.strerror(number)
-
-
-def _end_reason(report: SessionReport) -> str:
-    return f"{report.outcome.value}: {report.text}" if report.text else report.outcome.value
-
-
-def _sync(path: Path) -> None:
-    """Wait until the file and its name are on the disk; HDF5 never does."""
-    for target in (path, path.parent):
-        descriptor = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
