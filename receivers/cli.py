@@ -29,6 +29,7 @@ from receivers.progress import ProgressSink
 from receivers.receiver import Receiver
 from receivers.replay import DIALECTS, Replay
 from receivers.report import Outcome, SessionReport
+from receivers.sessions import command as sessions_command
 from receivers.sink import Sink
 from receivers.text import printable
 from xspress3.errors import (
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_write(commands)
     _add_capture(commands)
     _add_replay(commands)
+    sessions_command.add_to(commands)
     show = commands.add_parser("show", help="say what is in a file")
     show.add_argument("files", type=Path, nargs="+", metavar="FILE")
     show.add_argument("--json", action="store_true", help="print JSON instead of a table")

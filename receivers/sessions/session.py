@@ -21,7 +21,15 @@ from receivers.sessions.index import FileEntry, FileKind, IndexState, Missing, S
 from receivers.sessions.part import Part, read_part
 from xspress3.errors import ConfigurationError
 
-__all__ = ["RECOVERED", "Piece", "RecordedSession", "get_session_files", "read_session", "rebuild"]
+__all__ = [
+    "RECOVERED",
+    "Piece",
+    "RecordedSession",
+    "current_index",
+    "get_session_files",
+    "read_session",
+    "rebuild",
+]
 
 RECOVERED = "recovered"
 """End of a file that was finished after its writer had died."""
@@ -234,6 +242,23 @@ def read_session(stream_id: str, session_id: int, base_dir: Path) -> RecordedSes
     """
     found = find_files(stream_id, session_id, base_dir)
     return _from_files(stream_id, session_id, found)
+
+
+def current_index(stream_id: str, session_id: int, base_dir: Path) -> SessionIndex:
+    """The index of a session where the sizes of its files agree with it, else one made from the files."""
+    found = find_files(stream_id, session_id, base_dir)
+    if found.index is not None and not found.notes and _sizes_agree(found):
+        return found.index
+    return _from_files(stream_id, session_id, found).as_index()
+
+
+def _sizes_agree(found: Found) -> bool:
+    """Whether each file is as long as it was when the index was written; cheap, and no file is opened."""
+    if found.index is None or found.index_path is None:
+        return False
+    directory = found.index_path.parent
+    said = {directory / file.name: file.size_bytes for file in found.index.files}
+    return said == {path: path.stat().st_size for path in found.paths}
 
 
 def rebuild(directory: Path, stream_id: str, session_id: int) -> SessionIndex:
