@@ -52,7 +52,7 @@ def recover_part(part: Part, session_id: int) -> Path:
     Raises
     ------
     SinkError
-        When there is one already, the disk has no room, or the file cannot be read whole; then nothing is left.
+        When there is one already, the disk has no room, or the file cannot be read whole; nothing is left.
     """
     target = recovered_path(part.path)
     if target.exists():

@@ -150,6 +150,13 @@ class RecordedSession:
                 owner = int(self.owner[begin])
                 yield Piece(self.first + begin, self.first + stop, None if owner < 0 else self.parts[owner])
 
+    def counting(self, number: int) -> npt.NDArray[np.bool_]:
+        """For each row of `parts[number]` whether the frame is there and counts: no later file has it."""
+        part = self.parts[number]
+        owner = self.owner[part.first_frame - self.first : part.end - self.first]
+        counting: npt.NDArray[np.bool_] = part.recorded & (owner == number)
+        return counting
+
     def _holes(self) -> Iterator[Missing]:
         """Frames without data, cut where the reasons change."""
         said = sorted({hole for part in self.parts for hole in part.missing})

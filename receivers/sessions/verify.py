@@ -26,6 +26,7 @@ SLAB_BYTES = 32 << 20
 COLUMN_ROWS = 1 << 16
 MAX_PROBLEMS = 1000
 
+Flags = npt.NDArray[np.bool_]
 Progress = Callable[[int, int], None]
 """Called with the frames that were read so far, and all."""
 
@@ -59,11 +60,14 @@ class Verdict:
 
 
 def verify_session(session: RecordedSession, progress: Progress = lambda _done, _all: None) -> Verdict:
-    """Read every chunk of every file of `session`, and check what they say against what is there."""
+    """Read every chunk that counts in every file of `session`, and check what they say against what is there.
+
+    Frames of a broken file that a later one has again do not count.
+    """
     problems: list[str] = []
     done, n_rows = 0, sum(len(part.recorded) for part in session.parts)
-    for part in session.parts:
-        for n_read, problem in _check_part(part):
+    for number, part in enumerate(session.parts):
+        for n_read, problem in _check_part(part, session.counting(number)):
             done += n_read
             progress(done, n_rows)
             if problem and len(problems) < MAX_PROBLEMS:
@@ -79,19 +83,19 @@ def verify_session(session: RecordedSession, progress: Progress = lambda _done, 
     )
 
 
-def _check_part(part: Part) -> Iterator[tuple[int, str]]:
+def _check_part(part: Part, counting: Flags) -> Iterator[tuple[int, str]]:
     """Rows that were read, and what was found wrong with them, empty for nothing."""
     try:
         with open_file(part.path) as file:
             detector = file[layout.DETECTOR]
-            yield from _check_histogram(detector["data"], part)
-            yield from ((0, problem) for problem in _check_columns(detector, part))
+            yield from _check_histogram(detector["data"], part, counting)
+            yield from ((0, problem) for problem in _check_columns(detector, part, counting))
     except (ConfigurationError, OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         yield 0, f"cannot be read: {error}"
     yield from ((0, problem) for problem in _check_counts(part))
 
 
-def _check_histogram(dataset: h5py.Dataset, part: Part) -> Iterator[tuple[int, str]]:
+def _check_histogram(dataset: h5py.Dataset, part: Part, counting: Flags) -> Iterator[tuple[int, str]]:
     chunk_rows = int(dataset.chunks[0])
     row_bytes = max(int(np.prod(dataset.shape[1:])) * dataset.dtype.itemsize, 1)
     # Whole chunks of the file, so that each is unpacked once.
@@ -100,21 +104,19 @@ def _check_histogram(dataset: h5py.Dataset, part: Part) -> Iterator[tuple[int, s
     first = part.first_row
     while first < last:
         end = min((first // step + 1) * step, last)
-        recorded = part.recorded[first - part.first_row : end - part.first_row]
-        yield end - first, _check_slab(dataset, first, end, recorded, part)
+        here = counting[first - part.first_row : end - part.first_row]
+        yield end - first, _check_slab(dataset, first, end, here, part) if here.any() else ""
         first = end
 
 
-def _check_slab(
-    dataset: h5py.Dataset, first: int, end: int, recorded: npt.NDArray[np.bool_], part: Part
-) -> str:
+def _check_slab(dataset: h5py.Dataset, first: int, end: int, counting: Flags, part: Part) -> str:
     where = f"frames {_frame(part, first)}..{_frame(part, end) - 1}"
     try:
         counts = dataset[first:end]
     except (OSError, RuntimeError) as error:
         return f"{where} cannot be read: {error}"
     # What was never written, or lost after a failed write, reads as fill values.
-    is_empty = (counts == NO_COUNT).all(axis=(1, 2)) & recorded
+    is_empty = (counts == NO_COUNT).all(axis=(1, 2)) & counting
     if is_empty.any():
         rows = np.flatnonzero(is_empty)
         return f"{len(rows)} of {where} have no histogram, the first is {_frame(part, first + int(rows[0]))}"
@@ -125,7 +127,7 @@ def _frame(part: Part, row: int) -> int:
     return part.first_frame + row - part.first_row
 
 
-def _check_columns(detector: h5py.Group, part: Part) -> Iterator[str]:
+def _check_columns(detector: h5py.Group, part: Part, counting: Flags) -> Iterator[str]:
     """Each small dataset reads, and scalers are there where the frame is."""
     for name, dataset in detector.items():
         if name == "data" or not isinstance(dataset, h5py.Dataset) or dataset.is_virtual:
@@ -134,10 +136,8 @@ def _check_columns(detector: h5py.Group, part: Part) -> Iterator[str]:
             dataset[()]
             continue
         n_wrong = sum(
-            int((slab[: len(recorded)][recorded] == NO_COUNT).any(axis=-1).sum())
-            if name in SCALER_NAMES
-            else 0
-            for slab, recorded in _slabs(dataset, part)
+            int((slab[here[: len(slab)]] == NO_COUNT).any(axis=-1).sum()) if name in SCALER_NAMES else 0
+            for slab, here in _slabs(dataset, part, counting)
         )
         if n_wrong:
             yield f"{n_wrong} frames have no {name}"
@@ -145,12 +145,11 @@ def _check_columns(detector: h5py.Group, part: Part) -> Iterator[str]:
             yield f"{name} has {dataset.shape[0]} rows, fewer than others"
 
 
-def _slabs(dataset: h5py.Dataset, part: Part) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]]:
-    for first in range(0, len(part.recorded), COLUMN_ROWS):
-        recorded = part.recorded[first : first + COLUMN_ROWS]
+def _slabs(dataset: h5py.Dataset, part: Part, counting: Flags) -> Iterator[tuple[npt.NDArray[Any], Flags]]:
+    for first in range(0, len(counting), COLUMN_ROWS):
+        here = counting[first : first + COLUMN_ROWS]
         row = part.first_row + first
-        slab = dataset[row : row + len(recorded)]
-        yield slab, recorded[: len(slab)]
+        yield dataset[row : row + len(here)], here
 
 
 def _check_counts(part: Part) -> Iterator[str]:
@@ -166,7 +165,7 @@ def _check_counts(part: Part) -> Iterator[str]:
         yield f"{n_untold} frames are not there, and nothing is said of them"
 
 
-def _told(part: Part) -> npt.NDArray[np.bool_]:
+def _told(part: Part) -> Flags:
     told = np.zeros(len(part.recorded), dtype=bool)
     for first, end, _ in part.missing:
         told[max(first - part.first_frame, 0) : max(end - part.first_frame, 0)] = True
