@@ -23,6 +23,7 @@ from benchmarks.pipeline import PipelineRun, run_pipeline, verify
 from benchmarks.rows import FLAT, NOTHING, Row, Wanted, missed
 from benchmarks.soak import soak_rows
 from benchmarks.streams import Plan, stream_rows
+from benchmarks.survival import survival_rows
 
 FRAMES_PER_BLOCK = 32
 PLAYED_FRAMES = 64
@@ -137,6 +138,7 @@ PARTS = {
     "latency": Part(
         "At 1,000 frames/s: 4 x 4096 bins, uint32", lambda chosen, _path: latency_rows(chosen.latency_frames)
     ),
+    "survival": Part("A writer that is killed", lambda chosen, path: survival_rows(chosen.kills, path)),
     "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
 }
 
@@ -185,6 +187,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--link-frames", type=int, default=100_000, help="(default: %(default)s)")
     parser.add_argument("--latency-frames", type=int, default=10_000, help="(default: %(default)s)")
     parser.add_argument("--soak-frames", type=int, default=1_000_000, help="(default: %(default)s)")
+    parser.add_argument("--kills", type=int, default=200, help="of `survival` (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--directory", help="where the files go; on a local disk (default: a temporary one)")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a figure is not as wanted")

@@ -11,14 +11,16 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
-from typing import Union
 
-from receivers.geometry import HISTOGRAM, SCALERS, Geometry
+from receivers.geometry import Geometry
+from receivers.hdf5.create import RefusedFileError
+from receivers.hdf5.facts import FileFacts, FileState, facts_of
+from receivers.hdf5.kept import Kept
 from receivers.hdf5.naming import ExistingFile
-from receivers.hdf5.session_file import BrokenFileError, PartEnd, RefusedFileError, SessionFile
+from receivers.hdf5.part_file import BrokenFileError, PartEnd, PartFile
+from receivers.hdf5.sample_file import SampleFile
+from receivers.hdf5.session_file import SessionFile
 from receivers.hdf5.space import MIN_FREE_BYTES, NoSpaceError, check_space
 from receivers.report import Outcome, SessionReport
 from xspress3.errors import SinkError
@@ -37,38 +39,6 @@ CONTINUED = "continued"
 """Reason of the end of a file behind which the session goes on in another one."""
 _PROPER = (Outcome.COMPLETE, Outcome.STOPPED, Outcome.RESTARTED)
 
-Kept = Union[Block, Gap]
-
-
-class FileState(str, Enum):
-    """What became of a file."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-    BROKEN = "broken"
-    """A write failed: it holds what its last flush has put there."""
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """One file of a session.
-
-    Parameters
-    ----------
-    frames_written
-        Frames that are there when the file is opened again, whatever happens to this process.
-    is_complete
-        Whether it holds each frame from its first to that of the next file, or to the end.
-    """
-
-    path: Path
-    part: int
-    first_frame: int
-    frames_written: int
-    state: FileState
-    is_complete: bool
-    size_bytes: int
-
 
 class FileSeries:
     """Writes one session to as many files as it takes::
@@ -80,6 +50,8 @@ class FileSeries:
 
     Parameters
     ----------
+    geometry
+        Of the frames; `None` where these are samples of another stream, see `sample_file`.
     directories
         Where files go: the first one that has room; must exist, and at least one.
     name
@@ -101,14 +73,14 @@ class FileSeries:
     def __init__(
         self,
         start: SessionStart,
-        geometry: Geometry,
+        geometry: Geometry | None,
         directories: Sequence[Path],
         name: Callable[[int], str],
         policy: ExistingFile = ExistingFile.SUFFIX,
         *,
         min_free_bytes: int = MIN_FREE_BYTES,
         first_part: int = 0,
-        on_open: Callable[[SessionFile], None] = lambda _file: None,
+        on_open: Callable[[PartFile], None] = lambda _file: None,
     ) -> None:
         self._start = start
         self._geometry = geometry
@@ -118,11 +90,10 @@ class FileSeries:
         self._min_free_bytes = min_free_bytes
         self._on_open = on_open
         self._next_part = first_part
-        self._file: SessionFile | None = None
+        self._file: PartFile | None = None
         self._directory = self._directories[0]  # of the open file
         self._done: list[FileFacts] = []
-        self._kept: list[Kept] = []  # all since the last good flush
-        self._kept_bytes = 0
+        self._kept = Kept()  # all since the last good flush
         self._left_alone: dict[Path, tuple[float, str]] = {}  # until when, and why
         self.is_broken = False
 
@@ -130,7 +101,9 @@ class FileSeries:
     def files(self) -> list[FileFacts]:
         """Every file so far, the open one last."""
         file = self._file
-        return self._done if file is None else [*self._done, _facts(file, FileState.OPEN, is_complete=False)]
+        return (
+            self._done if file is None else [*self._done, facts_of(file, FileState.OPEN, is_complete=False)]
+        )
 
     @property
     def frames_written(self) -> int:
@@ -141,7 +114,7 @@ class FileSeries:
     @property
     def frames_waiting(self) -> int:
         """Frames that were taken and would be lost if this process died now."""
-        return sum(kept.n_frames for kept in self._kept if isinstance(kept, Block))
+        return self._kept.n_frames
 
     def open(self, *, append: bool = False, first_frame: int = 0) -> Path:
         """Open the first file before any frame has come; gives its path.
@@ -165,7 +138,7 @@ class FileSeries:
         ProtocolError
             When the payload cannot be unpacked; the same.
         """
-        size_bytes = sum(len(block[name].payload) for name in (HISTOGRAM, SCALERS))
+        size_bytes = sum(len(array.payload) for array in block.arrays)
         for _ in range(len(self._directories) + 1):
             file = self._file_for(block.first_frame, size_bytes)
             try:
@@ -180,7 +153,7 @@ class FileSeries:
 
     def lost(self, gap: Gap) -> None:
         """Note frames that will not come."""
-        self._keep_gap(gap)
+        self._kept.add_gap(gap)
         if self._file is not None:
             self._file.lost(gap)
 
@@ -199,9 +172,9 @@ class FileSeries:
             except BrokenFileError as error:
                 self._leave(file, error)
             else:
-                self._forget()
+                self._kept.clear()
         if self.frames_waiting:
-            self._open_next(self._kept[0].first_frame, 0)
+            self._open_next(0, 0)
 
     def roll(self) -> None:
         """Finish the open file, if there is one; the next block opens another one."""
@@ -223,8 +196,10 @@ class FileSeries:
         """
         try:
             self.flush()
-            if self._file is None and self._kept:  # losses behind the last frame, which nobody else tells
-                self._open_next(self._kept[0].first_frame, 0)
+            if (
+                self._file is None and self._kept.first_frame is not None
+            ):  # losses behind the last frame, which nobody else tells
+                self._open_next(0, 0)
         except NoSpaceError as error:
             raise SinkError(f"{self.frames_waiting} frames could not be written: {error}") from error
         file = self._file
@@ -234,7 +209,7 @@ class FileSeries:
 
     # One file after the other
 
-    def _file_for(self, frame: int, size_bytes: int) -> SessionFile:
+    def _file_for(self, frame: int, size_bytes: int) -> PartFile:
         """The open file while its disk has room, else a new one; where no disk has, it stays open."""
         if self._file is not None:
             try:
@@ -249,10 +224,11 @@ class FileSeries:
         return self._file
 
     def _open_next(self, frame: int, size_bytes: int, *, append: bool = False) -> None:
-        """Open a file wherever there is room, and put there first what waits."""
-        first_frame = self._kept[0].first_frame if self._kept else frame
+        """Open a file for `frame`, wherever there is room, and put there first what waits."""
+        kept_from = self._kept.first_frame
+        first_frame = frame if kept_from is None else kept_from
         refusals: list[str] = []
-        for directory in self._usable(size_bytes + self._kept_bytes, refusals):
+        for directory in self._usable(size_bytes + self._kept.size_bytes, refusals):
             try:
                 self._file = self._make(directory, first_frame, append=append)
             except (BrokenFileError, RefusedFileError) as error:
@@ -264,7 +240,7 @@ class FileSeries:
                 return
         raise NoSpaceError("; ".join(refusals))
 
-    def _make(self, directory: Path, first_frame: int, *, append: bool) -> SessionFile:
+    def _make(self, directory: Path, first_frame: int, *, append: bool) -> PartFile:
         part = self._next_part
         path = directory / self._name(part)
         try:
@@ -273,15 +249,21 @@ class FileSeries:
             raise RefusedFileError(f"cannot make {path.parent}: {error.strerror}") from error
         policy = ExistingFile.SUFFIX if self._done else self._policy
         start, geometry = self._start, self._geometry
-        file = SessionFile(path, policy, start, geometry, append=append, first_frame=first_frame, part=part)
+        file: PartFile
+        if geometry is None:
+            file = SampleFile(path, policy, start, first_frame=first_frame, part=part)
+        else:
+            file = SessionFile(
+                path, policy, start, geometry, append=append, first_frame=first_frame, part=part
+            )
         self._next_part += 1
         self._directory = directory
         self._on_open(file)
         return file
 
-    def _write_again(self, file: SessionFile, refusals: list[str]) -> bool:
+    def _write_again(self, file: PartFile, refusals: list[str]) -> bool:
         """Put into `file` what no other has for certain; `False` when it does not take it."""
-        if not self._kept:
+        if self._kept.first_frame is None:
             return True
         try:
             for kept in self._kept:
@@ -294,7 +276,7 @@ class FileSeries:
             self._leave(file, error)
             refusals.append(str(error))
             return False
-        self._forget()
+        self._kept.clear()
         return True
 
     def _usable(self, size_bytes: int, refusals: list[str]) -> Iterator[Path]:
@@ -315,27 +297,27 @@ class FileSeries:
     def _leave_alone(self, directory: Path, error: SinkError) -> None:
         self._left_alone[directory] = time.monotonic() + RETRY_TIME, str(error)
 
-    def _leave(self, file: SessionFile, error: SinkError) -> None:
+    def _leave(self, file: PartFile, error: SinkError) -> None:
         """Leave a broken file as it is, for ever, and its directory to the last."""
         self.is_broken = True
         self._file = None
-        self._done.append(_facts(file, FileState.BROKEN, is_complete=False))
+        self._done.append(facts_of(file, FileState.BROKEN, is_complete=False))
         self._directories.remove(self._directory)
         self._directories.append(self._directory)
         if not file.frames_written:
             self._leave_alone(self._directory, error)
 
-    def _close(self, file: SessionFile, end: PartEnd) -> None:
+    def _close(self, file: PartFile, end: PartEnd) -> None:
         try:
             file.finish(end)
         except BrokenFileError as error:
             self._leave(file, error)
             raise
         self._file = None
-        self._forget()
-        self._done.append(_facts(file, FileState.CLOSED, is_complete=end.is_complete))
+        self._kept.clear()
+        self._done.append(facts_of(file, FileState.CLOSED, is_complete=end.is_complete))
 
-    def _end_of_session(self, file: SessionFile, report: SessionReport) -> PartEnd:
+    def _end_of_session(self, file: PartFile, report: SessionReport) -> PartEnd:
         expected = report.frames_expected
         if expected is not None:
             expected = max(expected - file.first_frame, 0)
@@ -345,49 +327,14 @@ class FileSeries:
         reason = f"{report.outcome.value}: {report.text}" if report.text else report.outcome.value
         return PartEnd(expected, is_whole, reason, report.end_time, report.duplicates)
 
-    # What is kept until it is safe
-
     def _keep(self, block: Block, size_bytes: int) -> None:
-        self._kept.append(_copy(block))
-        self._kept_bytes += size_bytes
+        self._kept.add_block(block, size_bytes)
         file = self._file
-        if self._kept_bytes >= MAX_KEPT_BYTES or (file is not None and file.n_waiting >= MAX_WAITING):
+        if self._kept.size_bytes >= MAX_KEPT_BYTES or (file is not None and file.n_waiting >= MAX_WAITING):
             with contextlib.suppress(NoSpaceError):  # the block was taken; the next one is refused
                 self.flush()
 
-    def _keep_gap(self, gap: Gap) -> None:
-        """Keep `gap`, as one with that before it where they touch: there is no bound to their number."""
-        last = self._kept[-1] if self._kept else None
-        if isinstance(last, Gap) and last.reason == gap.reason and _end(last) == gap.first_frame:
-            self._kept[-1] = replace(last, n_frames=last.n_frames + gap.n_frames)
-        else:
-            self._kept.append(gap)
 
-    def _forget(self) -> None:
-        self._kept.clear()
-        self._kept_bytes = 0
-
-
-def _copy(block: Block) -> Block:
-    """`block` with memory of its own; that of the sender is lent for one call."""
-    arrays = tuple(replace(block[name], payload=bytes(block[name].payload)) for name in (HISTOGRAM, SCALERS))
-    return replace(block, arrays=arrays)
-
-
-def _end(gap: Gap) -> int:
-    return gap.first_frame + gap.n_frames
-
-
-def _end_of_part(file: SessionFile) -> PartEnd:
+def _end_of_part(file: PartFile) -> PartEnd:
     is_whole = not file.frames_lost and file.frames_taken == file.n_rows
     return PartEnd(file.n_rows, is_whole, CONTINUED, time.time())
-
-
-def _facts(file: SessionFile, state: FileState, *, is_complete: bool) -> FileFacts:
-    try:
-        size_bytes = file.path.stat().st_size
-    except OSError:
-        size_bytes = 0
-    return FileFacts(
-        file.path, file.part, file.first_frame, file.frames_written, state, is_complete, size_bytes
-    )
