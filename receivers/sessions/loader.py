@@ -20,6 +20,7 @@ from xarray.backends import BackendArray
 from xarray.core import indexing
 
 from receivers.hdf5 import layout
+from receivers.hdf5.sample_file import BLOCKS, SAMPLES
 from receivers.hdf5.summary import open_file
 from receivers.sessions.part import read_settings
 from receivers.sessions.session import Choice, Piece, RecordedSession, positions, read_session
@@ -89,20 +90,19 @@ def _warn(session: RecordedSession) -> None:
 
 
 def _dataset(session: RecordedSession) -> xr.Dataset:
+    if session.parts[0].is_of_samples:
+        variables = _samples(session)
+        return xr.Dataset(variables, _frame_coordinates(session), _attributes(session))
     pieces = tuple(session.pieces())
     n_channels, n_bins = session.parts[0].frames_shape
     variables = {
         HISTOGRAM if column.name == "data" else column.name: _variable(column, session, pieces)
         for column in _columns(session.parts[0].path, n_channels, n_bins)
     }
-    owner = np.where(session.recorded, session.owner, -1)
-    numbers = np.array([*(part.part for part in session.parts), -1])
-    coordinates: dict[str, Any] = {
-        "frame": ("frame", np.arange(session.first, session.end), {"long_name": "frame"}),
+    coordinates = {
+        **_frame_coordinates(session),
         "channel": ("channel", np.arange(n_channels), {"long_name": "channel"}),
         "bin": ("bin", np.arange(n_bins), {"long_name": "bin"}),
-        "is_recorded": ("frame", session.recorded, {"long_name": "whether the frame is there"}),
-        "part": ("frame", numbers[owner], {"long_name": "part that the frame is in, -1 for none"}),
     }
     if "timestamp" in variables:
         coordinates["timestamp"] = variables.pop("timestamp")
@@ -112,12 +112,43 @@ def _dataset(session: RecordedSession) -> xr.Dataset:
     return xr.Dataset(variables, coordinates, _attributes(session))
 
 
+def _frame_coordinates(session: RecordedSession) -> dict[str, Any]:
+    owner = np.where(session.recorded, session.owner, -1)
+    numbers = np.array([*(part.part for part in session.parts), -1])
+    return {
+        "frame": ("frame", np.arange(session.first, session.end), {"long_name": "frame"}),
+        "is_recorded": ("frame", session.recorded, {"long_name": "whether the frame is there"}),
+        "part": ("frame", numbers[owner], {"long_name": "part that the frame is in, -1 for none"}),
+    }
+
+
+def _samples(session: RecordedSession) -> dict[str, xr.Variable]:
+    """The arrays of a stream; and when its blocks came, which is not known of each sample."""
+    pieces = tuple(session.pieces())
+    with open_file(session.parts[0].path) as file:
+        columns = [_column_info(name, dataset) for name, dataset in file[SAMPLES].items()]
+    variables = {column.name: _variable(column, session, pieces) for column in columns}
+    tables = [_blocks(part.path) for part in session.parts]
+    for name, units in (("first_frame", ""), ("n_frames", ""), ("timestamp", "s")):
+        values = np.concatenate([table[name] for table in tables])
+        variables[f"block_{name}"] = xr.Variable(("block",), values, {"units": units} if units else {})
+    return variables
+
+
+def _blocks(path: Path) -> dict[str, Array]:
+    with open_file(path) as file:
+        blocks = {name: np.asarray(dataset[()]) for name, dataset in file[BLOCKS].items()}
+    n_blocks = min(len(values) for values in blocks.values())
+    return {name: values[:n_blocks] for name, values in blocks.items()}
+
+
 @dataclass(frozen=True)
 class _ColumnInfo:
     """A dataset with one row for each frame, as the first file has it."""
 
     name: str
     shape: tuple[int, ...]
+    stored: np.dtype[Any]
     dtype: np.dtype[Any]
     fill: Any
     chunk_rows: int
@@ -142,7 +173,29 @@ def _has_rows(item: object) -> bool:
 def _column_info(name: str, dataset: h5py.Dataset) -> _ColumnInfo:
     said = {key: dataset.attrs[key] for key in ("units", "long_name") if key in dataset.attrs}
     shape = tuple(int(length) for length in dataset.shape[1:])
-    return _ColumnInfo(name, shape, dataset.dtype, dataset.fillvalue, int(dataset.chunks[0]), said)
+    return _ColumnInfo(
+        name, shape, dataset.dtype, _dtype(dataset), dataset.fillvalue, int(dataset.chunks[0]), said
+    )
+
+
+def _dtype(dataset: h5py.Dataset) -> np.dtype[Any]:
+    """The type as the sender had it, which HDF5 cannot always say; of the same size as what is stored."""
+    text = dataset.attrs.get("numpy_dtype")
+    if text is None:
+        plain: np.dtype[Any] = dataset.dtype
+        return plain
+    said = json.loads(text)
+    dtype: np.dtype[Any] = np.dtype([_field(one) for one in said] if isinstance(said, list) else str(said))
+    if dtype.hasobject or dtype.itemsize != dataset.dtype.itemsize:
+        raise ConfigurationError(f"{dataset.name}: type {text[:64]!r} is not that of the data")
+    return dtype
+
+
+def _field(said: Any) -> tuple[Any, ...]:
+    """A field of a record as numpy takes it: JSON has lists where numpy has tuples."""
+    name, dtype, *shape = said
+    base = [_field(one) for one in dtype] if isinstance(dtype, list) else str(dtype)
+    return (str(name), base, *(tuple(one) for one in shape))
 
 
 def _window_limits(path: Path) -> Array | None:
@@ -153,9 +206,11 @@ def _window_limits(path: Path) -> Array | None:
 
 def _variable(column: _ColumnInfo, session: RecordedSession, pieces: tuple[Piece, ...]) -> xr.Variable:
     array = _LazyColumn(column, session.first, session.n_frames, pieces)
-    dimensions = ("frame", "channel", "bin")[: 1 + len(column.shape)]
+    is_of_samples = session.parts[0].is_of_samples
+    axes = [f"{column.name}_{i}" for i in range(1, 1 + len(column.shape))]
+    dimensions = ("frame", *(axes if is_of_samples else ("channel", "bin")[: len(column.shape)]))
     attributes = dict(column.attributes)
-    if column.dtype.kind in "iu":
+    if column.dtype.kind in "iu" and not is_of_samples:  # samples can have any value
         attributes["_FillValue"] = column.fill
     chunks = {"preferred_chunks": {"frame": column.chunk_rows}}
     return xr.Variable(dimensions, indexing.LazilyIndexedArray(array), attributes, chunks)
@@ -192,24 +247,28 @@ class _LazyColumn(BackendArray):
 
     def _rows(self, rows: range, tail: tuple[int | slice, ...]) -> Array:
         shape = np.broadcast_to(0, self._column.shape)[tail].shape
-        values = np.full((len(rows), *shape), self._column.fill, dtype=self.dtype)
+        values = np.full((len(rows), *shape), self._column.fill, dtype=self._column.stored)
         for piece in self._pieces:
             begin = _first_at(rows, piece.first - self._first)
             end = _first_at(rows, piece.end - self._first)
             if begin < end and piece.part is not None:
                 values[begin:end] = self._from_file(piece, rows[begin:end], tail)
-        return values
+        return values.view(self.dtype)
 
     def _from_file(self, piece: Piece, rows: range, tail: tuple[int | slice, ...]) -> Array:
         assert piece.part is not None
         part = piece.part
         offset = self._first - part.first_frame + part.first_row
         with open_file(part.path) as file:
-            dataset = file[layout.DETECTOR].get(self._column.name)
-            if dataset is None or dataset.dtype != self.dtype or dataset.shape[1:] != self._column.shape:
+            dataset = file[part.group].get(self._column.name)
+            if (
+                dataset is None
+                or dataset.dtype != self._column.stored
+                or dataset.shape[1:] != self._column.shape
+            ):
                 raise ConfigurationError(
                     f"{part.path}: {self._column.name} is not what it is in the first file, "
-                    f"{self._column.shape} {self.dtype}"
+                    f"{self._column.shape} {self._column.stored}"
                 )
             if dataset.shape[0] < rows[-1] + offset + 1:
                 raise ConfigurationError(

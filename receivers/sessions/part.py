@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from receivers.hdf5 import layout
 from receivers.hdf5.naming import safe_name
+from receivers.hdf5.sample_file import BLOCKS, SAMPLES
 from receivers.hdf5.summary import open_file
 from receivers.sessions.index import Missing
 from xspress3.errors import ConfigurationError
@@ -45,7 +46,9 @@ class Part:
     missing
         Frames of which the file says that they did not come.
     frames_shape
-        Channels and bins.
+        Channels and bins; of samples, the shape of one in each array.
+    is_of_samples
+        Whether it holds samples of a stream that is not a detector's.
     is_finished
         Whether its writer has closed it.
     is_complete
@@ -62,7 +65,7 @@ class Part:
     first_row: int
     recorded: npt.NDArray[np.bool_]
     missing: tuple[Missing, ...]
-    frames_shape: tuple[int, int]
+    frames_shape: tuple[Any, ...]
     is_finished: bool
     is_complete: bool
     end_reason: str
@@ -73,6 +76,12 @@ class Part:
     duplicates: int
     size_bytes: int
     recovered_from: str = ""
+    is_of_samples: bool = False
+
+    @property
+    def group(self) -> str:
+        """Where in the file its data are."""
+        return SAMPLES if self.is_of_samples else layout.DETECTOR
 
     @property
     def end(self) -> int:
@@ -168,8 +177,9 @@ class _opened:  # noqa: N801  # used like a function
 
 
 def _rows_of(file: h5py.File, session_id: int) -> _Rows | None:
-    detector, entry = file[layout.DETECTOR], file[layout.ENTRY]
-    n_rows = min(len(detector["frame_number"]), len(detector["data"]))
+    entry, data = file[layout.ENTRY], file[SAMPLES if SAMPLES in file else layout.DETECTOR]
+    names = ("frame_number", "data") if SAMPLES not in file else tuple(data)
+    n_rows = min(len(data[name]) for name in names)
     if n_rows > MAX_FRAMES:
         raise ValueError(f"{n_rows} rows, allowed is up to {MAX_FRAMES}")
     if layout.SESSIONS not in file:
@@ -192,13 +202,15 @@ def _rows_of_shared(sessions: h5py.Group, n_rows: int, session_id: int) -> _Rows
 
 
 def _part(path: Path, file: h5py.File, rows: _Rows) -> Part:
-    entry, counts, detector = file[layout.ENTRY], file[layout.COUNTS], file[layout.DETECTOR]
+    entry, counts, is_of_samples = file[layout.ENTRY], file[layout.COUNTS], SAMPLES in file
     first_frame = 0 if rows.first else _integer(entry, "first_frame")
     if not 0 <= first_frame < 1 << 62:
         raise ValueError(f"first_frame: {first_frame}")
-    recorded = _recorded(detector["frame_number"], rows)
+    if is_of_samples:
+        recorded = _recorded_samples(file[BLOCKS], rows, first_frame)
+    else:
+        recorded = _recorded(file[layout.DETECTOR]["frame_number"], rows)
     is_finished = _text(entry["end_reason"]) != layout.NOT_FINISHED or not rows.is_last
-    n_channels, n_bins = detector["data"].shape[1:]
     n_rows = rows.end - rows.first
     counted = recorded.sum() if rows.is_shared else counts["frames_written"][()]
     return Part(
@@ -208,7 +220,7 @@ def _part(path: Path, file: h5py.File, rows: _Rows) -> Part:
         first_row=rows.first,
         recorded=recorded,
         missing=_missing(counts, rows),
-        frames_shape=(int(n_channels), int(n_bins)),
+        frames_shape=_frames_shape(file),
         is_finished=is_finished,
         is_complete=bool(recorded.all()) if rows.is_shared else bool(entry["complete"][()]),
         end_reason=_text(entry["end_reason"]) if rows.is_last else "",
@@ -219,6 +231,7 @@ def _part(path: Path, file: h5py.File, rows: _Rows) -> Part:
         duplicates=0 if rows.is_shared else int(counts["duplicates"][()]),
         size_bytes=path.stat().st_size,
         recovered_from=str(entry.attrs.get(RECOVERED_FROM, "")),
+        is_of_samples=is_of_samples,
     )
 
 
@@ -228,6 +241,23 @@ def _recorded(numbers: h5py.Dataset, rows: _Rows) -> npt.NDArray[np.bool_]:
         end = min(first + SLAB_ROWS, rows.end)
         recorded[first - rows.first : end - rows.first] = numbers[first:end] >= 0
     return recorded
+
+
+def _recorded_samples(blocks: h5py.Group, rows: _Rows, first_frame: int) -> npt.NDArray[np.bool_]:
+    """Samples have no numbers of their own; the list of blocks tells which came."""
+    recorded = np.zeros(rows.end - rows.first, dtype=bool)
+    firsts, counts = _small(blocks["first_frame"]).tolist(), _small(blocks["n_frames"]).tolist()
+    for first, n_frames in zip(firsts, counts, strict=False):
+        if first >= first_frame and n_frames > 0:
+            recorded[first - first_frame : first - first_frame + n_frames] = True
+    return recorded
+
+
+def _frames_shape(file: h5py.File) -> tuple[Any, ...]:
+    if SAMPLES in file:
+        return tuple((name, item.shape[1:]) for name, item in file[SAMPLES].items())
+    n_channels, n_bins = file[layout.DETECTOR]["data"].shape[1:]
+    return int(n_channels), int(n_bins)
 
 
 def _expected(counts: h5py.Group, rows: _Rows, first_frame: int) -> int | None:

@@ -17,6 +17,7 @@ import numpy as np
 
 from receivers.hdf5 import layout
 from receivers.hdf5.columns import COLUMNS
+from receivers.hdf5.sample_file import BLOCKS
 from receivers.hdf5.space import MIN_FREE_BYTES, check_space
 from receivers.hdf5.summary import open_file
 from receivers.recorded_blocks import NOT_RECORDED
@@ -91,17 +92,23 @@ def _copy(part: Part, draft: Path) -> None:
 
 def _finish(copy: h5py.File, part: Part) -> None:
     """Say what there is, and that this is not how its writer left it."""
-    entry, counts, detector = copy[layout.ENTRY], copy[layout.COUNTS], copy[layout.DETECTOR]
+    entry, counts, data = copy[layout.ENTRY], copy[layout.COUNTS], copy[part.group]
     entry.attrs[RECOVERED_FROM] = part.path.name
-    n_rows = max(len(detector[name]) for name in ("data", *(column.name for column in COLUMNS)))
-    for name in ("data", *(column.name for column in COLUMNS)):
-        detector[name].resize(n_rows, axis=0)
-    numbers = detector["frame_number"][()]
-    times = detector["timestamp"][()]
-    holes = _untold(part, numbers >= 0)
+    names = list(data) if part.is_of_samples else ["data", *(column.name for column in COLUMNS)]
+    n_rows = max(len(data[name]) for name in names)
+    for name in names:
+        data[name].resize(n_rows, axis=0)
+    recorded = np.zeros(n_rows, dtype=bool)
+    if part.is_of_samples:
+        recorded[: len(part.recorded)] = part.recorded
+        times = copy[BLOCKS]["timestamp"][()]
+    else:
+        recorded[:] = data["frame_number"][()] >= 0
+        times = data["timestamp"][()]
+    holes = _untold(part, recorded)
     _add_missing(counts, holes)
-    counts["frames_written"][()] = int((numbers >= 0).sum())
-    counts["frames_lost"][()] = int((numbers < 0).sum())
+    counts["frames_written"][()] = int(recorded.sum())
+    counts["frames_lost"][()] = int((~recorded).sum())
     end_time = np.nanmax(times) if np.isfinite(times).any() else part.start_time
     entry["end_time"][()] = layout.fixed_text(layout.iso_time(float(end_time)), layout.TEXT_BYTES)
     entry["end_reason"][()] = layout.fixed_text(END_REASON, layout.TEXT_BYTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,9 @@ def verify_session(session: RecordedSession, progress: Progress = lambda _done, 
     problems: list[str] = []
     done, n_rows = 0, sum(len(part.recorded) for part in session.parts)
     for number, part in enumerate(session.parts):
-        for n_read, problem in _check_part(part, session.counting(number)):
+        counting = session.counting(number)
+        checks = itertools.chain(_check_part(part, counting), ((0, text) for text in _check_counts(part)))
+        for n_read, problem in checks:
             done += n_read
             progress(done, n_rows)
             if problem and len(problems) < MAX_PROBLEMS:
@@ -87,15 +90,26 @@ def _check_part(part: Part, counting: Flags) -> Iterator[tuple[int, str]]:
     """Rows that were read, and what was found wrong with them, empty for nothing."""
     try:
         with open_file(part.path) as file:
+            if part.is_of_samples:
+                yield from _check_samples(file[part.group], part, counting)
+                return
             detector = file[layout.DETECTOR]
-            yield from _check_histogram(detector["data"], part, counting)
+            yield from _check_rows(detector["data"], part, counting)
             yield from ((0, problem) for problem in _check_columns(detector, part, counting))
     except (ConfigurationError, OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         yield 0, f"cannot be read: {error}"
-    yield from ((0, problem) for problem in _check_counts(part))
 
 
-def _check_histogram(dataset: h5py.Dataset, part: Part, counting: Flags) -> Iterator[tuple[int, str]]:
+def _check_samples(arrays: h5py.Group, part: Part, counting: Flags) -> Iterator[tuple[int, str]]:
+    """All can be read; whether a value was never written cannot be told from it."""
+    for number, (name, dataset) in enumerate(arrays.items()):
+        for n_rows, problem in _check_rows(dataset, part, counting, is_fill_told=False):
+            yield (n_rows if number == 0 else 0), problem and f"{name}: {problem}"
+
+
+def _check_rows(
+    dataset: h5py.Dataset, part: Part, counting: Flags, *, is_fill_told: bool = True
+) -> Iterator[tuple[int, str]]:
     chunk_rows = int(dataset.chunks[0])
     row_bytes = max(int(np.prod(dataset.shape[1:])) * dataset.dtype.itemsize, 1)
     # Whole chunks of the file, so that each is unpacked once.
@@ -105,7 +119,12 @@ def _check_histogram(dataset: h5py.Dataset, part: Part, counting: Flags) -> Iter
     while first < last:
         end = min((first // step + 1) * step, last)
         here = counting[first - part.first_row : end - part.first_row]
-        yield end - first, _check_slab(dataset, first, end, here, part) if here.any() else ""
+        yield (
+            end - first,
+            _check_slab(dataset, first, end, here if is_fill_told else np.zeros_like(here), part)
+            if here.any()
+            else "",
+        )
         first = end
 
 
@@ -116,6 +135,8 @@ def _check_slab(dataset: h5py.Dataset, first: int, end: int, counting: Flags, pa
     except (OSError, RuntimeError) as error:
         return f"{where} cannot be read: {error}"
     # What was never written, or lost after a failed write, reads as fill values.
+    if not counting.any():  # then any value can be data
+        return ""
     is_empty = (counts == NO_COUNT).all(axis=(1, 2)) & counting
     if is_empty.any():
         rows = np.flatnonzero(is_empty)
