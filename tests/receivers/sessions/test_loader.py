@@ -12,11 +12,16 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from receivers.geometry import Geometry
+from receivers.hdf5.naming import ExistingFile
+from receivers.hdf5.series import FileSeries
+from receivers.hdf5.summary import open_file
 from receivers.hdf5.writer import Hdf5Sink
-from receivers.sessions import loader
+from receivers.sessions import loader, part
 from receivers.sessions.index import SessionIndex, index_path
 from receivers.sessions.loader import MissingFramesWarning, load_session
 from receivers.sessions.session import get_session_files, read_session, rebuild
+from receivers.sessions.status import load_session_status
 from tests.receivers.sessions.conftest import SESSION, STREAM, report
 from xspress3.errors import ConfigurationError
 from xspress3.stream.tracker import Gap
@@ -230,10 +235,6 @@ def test_files_of_the_plain_writer_load_from_their_directory(sender, tmp_path):
 
 
 def test_of_several_sessions_in_one_file_each_loads_alone(sender, tmp_path):
-    from receivers.geometry import Geometry
-    from receivers.hdf5.naming import ExistingFile
-    from receivers.hdf5.series import FileSeries
-
     for session_id, n_frames, lost in ((SESSION, 8, 0), (SESSION + 5, 12, 4), (SESSION + 9, 4, 0)):
         sender.session_id = session_id
         start = sender.start_message(n_frames)
@@ -351,17 +352,18 @@ def test_a_reader_leaves_the_file_to_a_writer_that_appends(record, tmp_path):
         assert file["/entry/complete"][()] == 1
 
 
-def test_a_session_of_ten_thousand_frames_opens_each_file_once_for_its_facts(record, tmp_path, monkeypatch):
-    opened = []
-    recording = record(24)
-    for first in (0, 8, 16):
-        recording.part(first, first + 8)
+def test_to_open_a_session_takes_one_look_into_each_file_and_no_histogram(record, tmp_path, monkeypatch):
+    recording = record(80)
+    for first in range(0, 76, 4):
+        recording.part(first, first + 4)
+    recording.blocks(76, 80)
     recording.finish()
-    from receivers.sessions import part
-
-    whole = part.open_file
-    monkeypatch.setattr(part, "open_file", lambda path: opened.append(path.name) or whole(path))
+    opened, read = [], []
+    monkeypatch.setattr(part, "open_file", lambda path: opened.append(path.name) or open_file(path))
+    monkeypatch.setattr(loader._LazyColumn, "_from_file", lambda self, *_: read.append(self._column.name))
 
     read_session(STREAM, SESSION, tmp_path)
+    assert opened == [f"{SESSION}_{n:03d}.h5" for n in range(20)]
 
-    assert opened == [f"{SESSION}_00{n}.h5" for n in range(3)]
+    load_session_status(STREAM, SESSION, tmp_path)
+    assert read == []
