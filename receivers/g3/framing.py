@@ -126,7 +126,7 @@ class FrameSplitter:
         if said != found:
             raise ProtocolError(f"G3 frame says checksum {said:#x}, its bytes give {found:#x}")
         names = [raw[begin:stop].decode("utf-8", "replace") for begin, stop in self._spans[::2]]
-        frame = Frame(kind, raw, dict(zip(names, self._spans[1::2])))
+        frame = Frame(kind, raw, dict(zip(names, self._spans[1::2], strict=True)))
         del self._buffer[:end]
         self._begin_frame()
         return frame

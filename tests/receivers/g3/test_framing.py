@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import random
 import struct
 
 import pytest
@@ -24,7 +23,12 @@ def test_frames_of_the_library_come_out_byte_by_byte_however_they_are_cut(size):
     found = split(data, size)
 
     assert [frame.raw for frame in found] == [encode(frame) for frame in frames]
-    assert [frame.kind for frame in found] == [FrameKind.NONE, FrameKind.WIRING, FrameKind.SCAN, FrameKind.SCAN]
+    assert [frame.kind for frame in found] == [
+        FrameKind.NONE,
+        FrameKind.WIRING,
+        FrameKind.SCAN,
+        FrameKind.SCAN,
+    ]
 
 
 def test_numbers_of_frame_types_are_those_of_the_library():
@@ -56,7 +60,9 @@ def test_booleans_are_read_as_the_library_wrote_them():
 
 def test_values_of_another_kind_are_not_taken_for_what_they_are_not():
     values = core.G3VectorDouble([1.0])
-    (frame,) = split(encode(make("Scan", session_id="7", sostream_id=7, dump=1, frame_num=values, time=core.G3Time(5))))
+    (frame,) = split(
+        encode(make("Scan", session_id="7", sostream_id=7, dump=1, frame_num=values, time=core.G3Time(5)))
+    )
 
     assert frame.integer("session_id") is None
     assert frame.text("sostream_id") is None
@@ -83,7 +89,7 @@ def test_a_torn_frame_is_known_by_what_is_left_over():
 
 def test_every_flipped_bit_is_refused_or_waits_for_more_and_frames_before_it_are_given():
     first, second = encode(scan(0)), encode(wiring(1, '{"a": 1}', dump=True))
-    for bit in random.Random(1).sample(range(8 * len(second)), 300):
+    for bit in range(1, 8 * len(second), 11):
         torn = bytearray(second)
         torn[bit // 8] ^= 1 << bit % 8
         if 9 <= bit // 8 < 13:
