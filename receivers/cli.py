@@ -97,7 +97,12 @@ def _add_write(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser("write", help="write each session, all its frames, to an HDF5 file")
     _add_stream_options(parser, WRITER)
     where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--directory", type=Path, help="where files go; must exist")
+    where.add_argument(
+        "--directory",
+        type=Path,
+        action="append",
+        help="where files go; must exist; repeatable: the first one with room is taken",
+    )
     where.add_argument(
         "--follow",
         action="store_true",
@@ -321,6 +326,7 @@ def _hdf5_sink(arguments: argparse.Namespace) -> Hdf5Sink:
         naming.ExistingFile(arguments.policy),
         pattern=arguments.pattern or naming.DEFAULT_PATTERN,
         flush_interval=arguments.flush_interval,
+        notify=_tell,
     )
 
 

@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from receivers.geometry import Geometry
 from receivers.hdf5.naming import ExistingFile
-from receivers.hdf5.session_file import BrokenFileError
-from receivers.hdf5.writer import FLUSH_INTERVAL, Hdf5Sink, check_directory
+from receivers.hdf5.session_file import SessionFile
+from receivers.hdf5.space import check_directory
+from receivers.hdf5.writer import FLUSH_INTERVAL, Hdf5Sink
 from receivers.report import SessionReport
 from xspress3.errors import ProtocolError, SinkError
 from xspress3.stream import Block, SessionStart
@@ -42,6 +42,7 @@ class DirectedSink(Hdf5Sink):
     tell
         Called with an event and its values: `begin` (session_id, path), `progress` (session_id, written),
         `end` (session_id, path, written, complete, text), `refused` and `beside` (session_id, text).
+        Written is what is in the file for good, whatever happens to this process.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class DirectedSink(Hdf5Sink):
         *,
         flush_interval: float = FLUSH_INTERVAL,
     ) -> None:
-        super().__init__(Path("/"), ExistingFile.SUFFIX, flush_interval=flush_interval, is_checked=False)
+        super().__init__([], ExistingFile.SUFFIX, flush_interval=flush_interval)
         self._tell = tell
         self._allowed = [path.resolve() for path in allowed]
         self._session_id = 0
@@ -66,11 +67,8 @@ class DirectedSink(Hdf5Sink):
             return
         try:
             path, existing = self._understand(wanted)
-            self._directory = check_directory(path.parent)
-            self._check_space()
-            self._open_as(path, existing, start, Geometry.from_start(start))
-        except BrokenFileError:
-            raise
+            check_directory(path.parent)
+            self._open_as(path, existing, start)
         except (SinkError, ProtocolError) as error:
             self._tell("refused", session_id=self._session_id, text=str(error))
             raise ProtocolError(str(error)) from error
@@ -90,42 +88,49 @@ class DirectedSink(Hdf5Sink):
             raise SinkError(f"file {path!r}, allowed is below {', '.join(map(str, self._allowed))}")
         return chosen, existing
 
-    def _open_as(self, path: Path, existing: str, start: SessionStart, geometry: Geometry) -> None:
+    def _open_as(self, path: Path, existing: str, start: SessionStart) -> None:
         """Open as asked; the rest of a session whose first part another writer took gets its own file."""
+        directories, name = [path.parent], path.name
         if start.is_repeat:
             existing = ExistingFile.SUFFIX.value
         if existing == APPEND and path.exists():
             try:
-                self._path = self._open(path, ExistingFile.FAIL, start, geometry, append=True).path
+                self._path = self._open(directories, name, ExistingFile.FAIL, start, append=True)
                 return
-            except BrokenFileError:
-                raise
             except SinkError as error:
+                if self.is_broken:
+                    raise
                 self._tell("beside", session_id=self._session_id, text=str(error))
         policy = ExistingFile.SUFFIX if existing == APPEND else ExistingFile(existing)
-        self._path = self._open(path, policy, start, geometry).path
+        self._path = self._open(directories, name, policy, start)
+
+    def _opened(self, file: SessionFile) -> None:
+        if file.part:
+            text = f"from frame {file.first_frame} on the session is written to {file.path}"
+            self._tell("beside", session_id=self._session_id, text=text)
 
     def write(self, block: Block) -> None:
         """Write, and say now and then how far that is."""
         super().write(block)
         now = time.monotonic()
-        if self._file is not None and now - self._told_at >= PROGRESS_INTERVAL:
+        if self._series is not None and now - self._told_at >= PROGRESS_INTERVAL:
             self._told_at = now
-            self._tell("progress", session_id=self._session_id, written=self._file.frames_written)
+            self._tell("progress", session_id=self._session_id, written=self._series.frames_written)
 
     def end(self, report: SessionReport) -> None:
         """Close the file and say so: from then on it is on the disk."""
-        file = self._file
+        series = self._series
         try:
             super().end(report)
         finally:
             self.finished.clear()  # one for each session, and this sink lives long
-        if file is not None:
+        if series is not None:
+            written = series.frames_written
             self._tell(
                 "end",
                 session_id=report.session_id,
-                path=str(file.path),
-                written=file.frames_written,
-                complete=report.is_complete,
+                path=str(self._path),
+                written=written,
+                complete=report.is_complete and written == report.frames_received,
                 text=report.text,
             )

@@ -5,6 +5,7 @@
     /                                  NXroot @default=entry
     /entry                             NXentry @default=data
         title start_time end_time program_name stream_id session_id end_reason complete
+        first_frame part           frame of row 0, and which file of the session this is, from 0
         acquisition detector metadata  JSON text, flat values also as attributes
         data/                          NXdata: links for the default plot
         counts/                        frames_expected frames_written frames_lost duplicates
@@ -15,11 +16,11 @@
             window_limits              (channel, window, 2), where the sender gives them
         sessions/                      session_id first_row start_time, where several share the file
 
-**The row is the frame number.** A frame that did not come keeps its row, so rows stay aligned with
-the positions of a scan. Such rows hold what cannot be data: 4294967295 in counts, NaN in floats, -1 in
-`frame_number` and `event_width`. `counts/missing` lists the ranges as (first row, one behind the
-last), `missing_reason` why. While `complete` is 0 and `end_reason` says "not finished", the file is
-being written, or its writer died.
+**Row r is frame first_frame + r**, and in most files `first_frame` is 0. A frame that did not come keeps its
+row, so rows stay aligned with the positions of a scan. Such rows hold what cannot be data: 4294967295 in
+counts, NaN in floats, -1 in `frame_number` and `event_width`. `counts/missing` lists the ranges as (first
+frame, one behind the last), `missing_reason` why. While `complete` is 0 and `end_reason` says "not
+finished", the file is being written, or its writer died.
 """
 
 from __future__ import annotations
@@ -93,14 +94,18 @@ def _version() -> str:
         return "unknown"
 
 
-def build(file: h5py.File, start: SessionStart, geometry: Geometry) -> None:
+def build(
+    file: h5py.File, start: SessionStart, geometry: Geometry, first_frame: int = 0, part: int = 0
+) -> None:
     """Make everything but the histogram, whose compression the first block decides."""
     file.attrs.update(
         NX_class="NXroot", default="entry", creator=PROGRAM, file_time=iso_time(datetime.now().timestamp())
     )
     file.attrs["HDF5_Version"] = h5py.version.hdf5_version
-    _build_entry(_group(file, ENTRY, "NXentry"), start)
-    _build_counts(_group(file, COUNTS, "NXcollection"), start)
+    entry = _group(file, ENTRY, "NXentry")
+    _build_entry(entry, start)
+    entry["first_frame"], entry["part"] = np.int64(first_frame), np.int64(part)
+    _build_counts(_group(file, COUNTS, "NXcollection"), start, first_frame)
     _group(file, "/entry/instrument", "NXinstrument")
     detector = _group(file, DETECTOR, "NXdetector")
     _build_detector(detector, start, geometry)
@@ -208,8 +213,8 @@ def _attribute_value(value: object) -> object | None:
     return array if is_plain else None
 
 
-def _build_counts(counts: h5py.Group, start: SessionStart) -> None:
-    expected = -1 if start.n_frames is None else start.n_frames
+def _build_counts(counts: h5py.Group, start: SessionStart, first_frame: int) -> None:
+    expected = -1 if start.n_frames is None else max(start.n_frames - first_frame, 0)
     for name, value in (
         ("frames_expected", expected),
         ("frames_written", 0),
@@ -217,9 +222,9 @@ def _build_counts(counts: h5py.Group, start: SessionStart) -> None:
         ("duplicates", 0),
     ):
         counts.create_dataset(name, data=np.int64(value))
-    counts["frames_expected"].attrs["long_name"] = "frames of the session, -1 where not known"
+    counts["frames_expected"].attrs["long_name"] = "frames that should be in this file, -1 where not known"
     missing = counts.create_dataset("missing", shape=(0, 2), maxshape=(None, 2), chunks=(256, 2), dtype="<i8")
-    missing.attrs["long_name"] = "ranges of rows without data: first, one behind the last"
+    missing.attrs["long_name"] = "ranges of frames without data: first, one behind the last"
     counts.create_dataset(
         "missing_reason",
         shape=(0,),

@@ -18,6 +18,7 @@ __all__ = [
     "check_pattern",
     "clear_way",
     "file_name",
+    "part_name",
     "safe_name",
 ]
 
@@ -72,16 +73,28 @@ def file_name(pattern: str, stream_id: str, session_id: int) -> str:
     return pattern.format(stream_id=safe_name(stream_id), session_id=session_id)
 
 
+def part_name(name: str, part: int) -> str:
+    """Name of a file of a session: `name` for the first one, behind it `scan_part001.h5` and so on."""
+    if not part:
+        return name
+    stem, extension = _split(name)
+    return f"{stem}_part{part:03d}{extension}"
+
+
 def candidates(path: Path, policy: ExistingFile) -> Iterator[Path]:
     """Paths to try in turn, each to be opened so that it fails when the file exists."""
     yield path
     if policy is not ExistingFile.SUFFIX:
         return
-    # Only a known extension is one: the last part of `run_1.5` is not.
-    extension = path.suffix if path.suffix in EXTENSIONS else ""
-    stem = path.name.removesuffix(extension)
+    stem, extension = _split(path.name)
     for number in itertools.islice(itertools.count(1), MAX_SUFFIX):
         yield path.with_name(f"{stem}_{number}{extension}")
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Stem and extension; only a known extension is one: the last part of `run_1.5` is not."""
+    extension = Path(name).suffix
+    return (name.removesuffix(extension), extension) if extension in EXTENSIONS else (name, "")
 
 
 def clear_way(path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,11 @@ from receivers.hdf5 import layout
 from receivers.hdf5.append import NOTHING, Before, reopen_file
 from receivers.hdf5.columns import COLUMNS, Columns, Rows
 from receivers.hdf5.naming import ExistingFile, candidates, clear_way
-from receivers.report import SessionReport
 from xspress3.errors import SinkError
 from xspress3.stream import Block, SessionStart
 from xspress3.stream.tracker import Gap
 
-__all__ = ["BrokenFileError", "SessionFile", "create_file"]
+__all__ = ["BrokenFileError", "PartEnd", "RefusedFileError", "SessionFile", "create_file"]
 
 FRAME_NUMBER = "frame_number"
 
@@ -39,13 +39,31 @@ def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
         _refuse_unfinished(path)
         clear_way(path)
     for candidate in candidates(path, policy):
-        try:
-            return h5py.File(candidate, "x", libver=layout.LIBVER, rdcc_nbytes=layout.CACHE_BYTES), candidate
-        except OSError as error:
-            # HDF5 raises no FileExistsError for a file that this process has open itself.
-            if not os.path.lexists(candidate):
-                raise SinkError(f"cannot create {candidate}: {_reason(error)}") from error
+        if _claim(candidate):
+            return _open_claimed(candidate), candidate
     raise SinkError(f"cannot create {path}: the file exists, and the policy is {policy.value!r}")
+
+
+def _claim(path: Path) -> bool:
+    """Make an empty file; `False` when there is something of that name.
+
+    HDF5's own exclusive mode leaves a file behind when the disk is full, and calls it there the next time.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise RefusedFileError(f"cannot create {path}: {_reason(error)}") from error
+    return True
+
+
+def _open_claimed(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "w", libver=layout.LIBVER, rdcc_nbytes=layout.CACHE_BYTES)
+    except (OSError, RuntimeError) as error:
+        path.unlink(missing_ok=True)
+        raise RefusedFileError(f"cannot create {path}: {_reason(error)}") from error
 
 
 def _refuse_unfinished(path: Path) -> None:
@@ -79,20 +97,60 @@ class BrokenFileError(SinkError):
     """A write to a file failed, which leaves HDF5 in a state that can crash the process at its end."""
 
 
+class RefusedFileError(SinkError):
+    """The system did not let a file be made; another directory may."""
+
+
+@dataclass(frozen=True)
+class PartEnd:
+    """What a file says of its end.
+
+    Parameters
+    ----------
+    frames_expected
+        Frames that should be in this file; `None` where nobody knows.
+    is_complete
+        Whether they all are.
+    reason
+        Why nothing more comes.
+    time
+        Unix time in s.
+    duplicates
+        Frames that came twice, told in the last file of a session.
+    """
+
+    frames_expected: int | None
+    is_complete: bool
+    reason: str
+    time: float
+    duplicates: int = 0
+
+
 class SessionFile:
-    """Writes blocks of one session to a file of its own.
+    """Writes blocks of one session, or of a part of it, to a file of its own.
 
     After any failed write the file is left alone: HDF5 would take more, and lose it silently. What
     the last flush wrote stays readable.
+
+    Parameters
+    ----------
+    append
+        Whether the file exists and holds other sessions.
+    first_frame, part
+        The frame that comes first in this file, and the how manieth file of the session it is.
 
     Attributes
     ----------
     path
         Where the file is.
     first_row
-        Row of frame 0: behind those of the sessions that the file held before.
+        Row of `first_frame`: behind those of the sessions that the file held before.
+    frames_taken
+        Frames whose histogram and scalers were handed to HDF5, or wait for the next flush.
     frames_written
-        Frames of this session whose histogram and scalers were handed to HDF5, or wait for the next flush.
+        Frames that the last flush has put into the file: these survive the death of this process.
+    frames_lost
+        Frames that will not come, as far as they would stand in this file.
     is_broken
         Whether a write failed; HDF5 may then crash when the process ends.
     """
@@ -105,6 +163,8 @@ class SessionFile:
         geometry: Geometry,
         *,
         append: bool = False,
+        first_frame: int = 0,
+        part: int = 0,
     ) -> None:
         self._before: Before = NOTHING
         if append:
@@ -112,7 +172,10 @@ class SessionFile:
             self.path = path
         else:
             self._file, self.path = create_file(path, policy)
+        self.first_frame = first_frame
+        self.part = part
         self.first_row = self._before.n_rows
+        self._offset = self.first_row - first_frame  # from frame to row
         self._inode = self.path.stat().st_ino
         self._start = start
         self._geometry = geometry
@@ -123,14 +186,18 @@ class SessionFile:
         self._chunk_rows = 1
         self._rows = self.first_row
         self._gaps: list[Gap] = []
-        self._lost = 0
         self._is_dirty = False
-        self.frames_written = 0
+        self.frames_taken = self.frames_written = self.frames_lost = 0
         self.is_broken = False
-        if not append:
-            with self._guard("writing the structure"):
-                layout.build(self._file, start, geometry)
-        self._open_histogram(geometry.compression, is_there=append)
+        try:
+            if not append:
+                with self._guard("writing the structure"):
+                    layout.build(self._file, start, geometry, first_frame, part)
+            self._open_histogram(geometry.compression, is_there=append)
+        except BrokenFileError:
+            if not append:
+                self.path.unlink(missing_ok=True)  # made here, and without a frame
+            raise
 
     def write(self, block: Block) -> None:
         """Write the histogram and keep the scalers for the next flush.
@@ -145,14 +212,19 @@ class SessionFile:
         scalers = np.array(block[SCALERS].decode())
         self._write_histogram(block)
         self._columns.add(block.first_frame, scalers, block.envelope.time_ns)
-        self.frames_written += block.n_frames
+        self.frames_taken += block.n_frames
         self._is_dirty = True
 
     def lost(self, gap: Gap) -> None:
         """Keep `gap` for the next flush."""
         self._gaps.append(gap)
-        self._lost += gap.n_frames
+        self.frames_lost += gap.n_frames
         self._is_dirty = True
+
+    @property
+    def n_rows(self) -> int:
+        """Frames from the first to the last one that has a row here, whether they came or not."""
+        return self._rows - self.first_row
 
     @property
     def n_waiting(self) -> int:
@@ -169,14 +241,15 @@ class SessionFile:
             for rows in self._columns.take():
                 self._write_rows(rows)
             self._grow_columns()
-            self._set_count("frames_written", self._before.frames_written + self.frames_written)
-            self._set_count("frames_lost", self._before.frames_lost + self._lost)
+            self._set_count("frames_written", self._before.frames_written + self.frames_taken)
+            self._set_count("frames_lost", self._before.frames_lost + self.frames_lost)
             self._histogram.flush()
             for dataset in self._datasets.values():
                 dataset.flush()
+            self.frames_written = self.frames_taken
 
-    def finish(self, report: SessionReport) -> None:
-        """Write the counts and the end of the session, close the file, and wait until it is on disk.
+    def finish(self, end: PartEnd) -> None:
+        """Write the counts and the end, close the file, and wait until it is on disk.
 
         Raises
         ------
@@ -187,16 +260,14 @@ class SessionFile:
             return
         self._is_dirty = True
         self.flush()
-        is_complete = report.is_complete and self.frames_written == report.frames_received
-        is_complete = is_complete and self._before.is_complete
         with self._guard("writing the end of the session"):
-            self._set_count("duplicates", self._before.duplicates + report.duplicates)
-            if report.frames_expected is not None:
-                self._set_count("frames_expected", self._before.frames_expected + report.frames_expected)
+            self._set_count("duplicates", self._before.duplicates + end.duplicates)
+            if end.frames_expected is not None:
+                self._set_count("frames_expected", self._before.frames_expected + end.frames_expected)
             entry = self._file[layout.ENTRY]
-            entry["end_time"][()] = layout.fixed_text(layout.iso_time(report.end_time), layout.TEXT_BYTES)
-            entry["end_reason"][()] = layout.fixed_text(_end_reason(report), layout.TEXT_BYTES)
-            entry["complete"][()] = is_complete
+            entry["end_time"][()] = layout.fixed_text(layout.iso_time(end.time), layout.TEXT_BYTES)
+            entry["end_reason"][()] = layout.fixed_text(end.reason, layout.TEXT_BYTES)
+            entry["complete"][()] = end.is_complete and self._before.is_complete
             file, self._file = self._file, None
             file.close()
             self._check_replaced()
@@ -249,7 +320,7 @@ class SessionFile:
     def _write_histogram(self, block: Block) -> None:
         """Put in the chunk as it came, or the rows of it where block and chunk differ."""
         array = block[HISTOGRAM]
-        first_row = self.first_row + block.first_frame
+        first_row = block.first_frame + self._offset
         is_chunk = (
             first_row % self._chunk_rows == 0
             and block.n_frames == self._chunk_rows
@@ -271,7 +342,7 @@ class SessionFile:
             self._rows = n_rows
 
     def _write_rows(self, rows: Rows) -> None:
-        first_row = self.first_row + rows.first
+        first_row = rows.first + self._offset
         end = first_row + rows.n_rows
         for name, values in rows.values.items():
             dataset = self._datasets[name]
@@ -293,8 +364,8 @@ class SessionFile:
         gaps, self._gaps = self._gaps, []
         if not gaps:
             return
-        ranges = [(self.first_row + g.first_frame, self.first_row + g.first_frame + g.n_frames) for g in gaps]
-        self._grow_histogram(max(end for _, end in ranges))
+        ranges = [(g.first_frame + self.first_row, g.first_frame + g.n_frames + self.first_row) for g in gaps]
+        self._grow_histogram(max(end for _, end in ranges) - self.first_frame)
         missing, reasons = self._datasets["missing"], self._datasets["missing_reason"]
         first = missing.shape[0]
         for dataset in (missing, reasons):
@@ -311,10 +382,6 @@ def _reason(error: Exception) -> str:
     """What the system says where it was the system, else what HDF5 says, which is longer."""
     number = error.errno if isinstance(error, OSError) else None
     return str(error) if number is None else os.strerror(number)
-
-
-def _end_reason(report: SessionReport) -> str:
-    return f"{report.outcome.value}: {report.text}" if report.text else report.outcome.value
 
 
 def _sync(path: Path) -> None:

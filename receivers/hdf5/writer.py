@@ -1,26 +1,24 @@
-"""The sink that writes each session to an HDF5 file."""
+"""The sink that writes each session to HDF5 files: to one, unless that fails or its disk fills up."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from receivers.geometry import Geometry
-from receivers.hdf5.naming import DEFAULT_PATTERN, ExistingFile, check_pattern, file_name
-from receivers.hdf5.session_file import BrokenFileError, SessionFile
+from receivers.hdf5.naming import DEFAULT_PATTERN, ExistingFile, check_pattern, file_name, part_name
+from receivers.hdf5.series import FileFacts, FileSeries
+from receivers.hdf5.session_file import SessionFile
+from receivers.hdf5.space import MIN_FREE_BYTES, check_directory
 from receivers.report import SessionReport
 from xspress3.errors import ConfigurationError, ProtocolError, SinkError
 from xspress3.stream import Block, Contract, SessionStart
 from xspress3.stream.tracker import Gap
 
-__all__ = ["FLUSH_INTERVAL", "MIN_FREE_BYTES", "Hdf5Sink", "check_directory"]
+__all__ = ["FLUSH_INTERVAL", "Hdf5Sink"]
 
 FLUSH_INTERVAL = 1.0
-MIN_FREE_BYTES = 64 << 20
-MAX_WAITING = 1 << 18
-"""Frames whose scalers may wait in memory, however long the flush interval is."""
 
 
 class Hdf5Sink:
@@ -30,12 +28,13 @@ class Hdf5Sink:
         Receiver(subscriber, [sink]).run(sessions=1)
         sink.close()
 
-    A writer that is killed costs what came since the last flush.
+    A writer that is killed costs what came since the last flush. A file that fails, or whose disk fills
+    up, is followed by another one in the next directory with room, see `series`.
 
     Parameters
     ----------
-    directory
-        Must exist and be writable.
+    directories
+        One or several, must exist and be writable; the first that has room is taken.
     policy
         What to do when a file of that name exists.
     pattern
@@ -43,14 +42,16 @@ class Hdf5Sink:
     flush_interval
         Seconds between two flushes while frames come.
     min_free_bytes
-        Space left on the disk below which nothing more is written.
-    is_checked
-        Whether the directory is looked at now; one that is chosen later cannot be.
+        Space left on a disk below which nothing more is written there.
+    notify
+        Takes one line about each file behind the first one of a session.
 
     Attributes
     ----------
     finished
-        Report and path of each session that ended here, broken ones too.
+        Report and path of the first file of each session that ended here, broken ones too.
+    files
+        All files of the session that runs, or of the last one.
     is_broken
         Whether a write to any file failed; HDF5 may then crash when the process ends.
 
@@ -64,25 +65,28 @@ class Hdf5Sink:
 
     def __init__(
         self,
-        directory: Path,
+        directories: Path | Sequence[Path],
         policy: ExistingFile = ExistingFile.SUFFIX,
         *,
         pattern: str = DEFAULT_PATTERN,
         flush_interval: float = FLUSH_INTERVAL,
         min_free_bytes: int = MIN_FREE_BYTES,
-        is_checked: bool = True,
+        notify: Callable[[str], None] = lambda _line: None,
     ) -> None:
         if not flush_interval >= 0:
             raise ConfigurationError(f"flush_interval: {flush_interval} s, allowed is 0 s and more")
-        self._directory = check_directory(directory) if is_checked else directory
+        chosen = [directories] if isinstance(directories, Path) else directories
+        self._directories = [check_directory(directory) for directory in chosen]
         self._policy = policy
         self._pattern = check_pattern(pattern)
         self._flush_interval = flush_interval
         self._min_free_bytes = min_free_bytes
-        self._file: SessionFile | None = None
+        self._notify = notify
+        self._series: FileSeries | None = None
         self._next_flush = 0.0
         self._names: set[str] = set()
         self.finished: list[tuple[SessionReport, Path]] = []
+        self.files: list[FileFacts] = []
         self.is_broken = False
 
     def begin(self, start: SessionStart) -> None:
@@ -94,22 +98,40 @@ class Hdf5Sink:
             Also when this reader does not get every frame: a row that was not wanted would look lost.
         """
         _check_contract(start)
-        geometry = Geometry.from_start(start)
-        self._check_space()
         envelope = start.envelope
         name = file_name(self._pattern, envelope.stream_id, envelope.session_id or 0)
-        self._open(self._directory / name, self._policy_for(name, start), start, geometry)
+        self._open(self._directories, name, self._policy_for(name, start), start)
 
     def _open(
-        self, path: Path, policy: ExistingFile, start: SessionStart, geometry: Geometry, append: bool = False
-    ) -> SessionFile:
+        self,
+        directories: Sequence[Path],
+        name: str,
+        policy: ExistingFile,
+        start: SessionStart,
+        *,
+        append: bool = False,
+    ) -> Path:
+        """Begin a series of files and its first file; gives the path."""
+        series = FileSeries(
+            start,
+            Geometry.from_start(start),
+            directories,
+            lambda part: part_name(name, part),
+            policy,
+            min_free_bytes=self._min_free_bytes,
+            on_open=self._opened,
+        )
         try:
-            self._file = SessionFile(path, policy, start, geometry, append=append)
-        except BrokenFileError:
-            self.is_broken = True
-            raise
+            path = series.open(append=append)
+        finally:
+            self.is_broken = self.is_broken or series.is_broken
+        self._series = series
         self._next_flush = time.monotonic() + self._flush_interval
-        return self._file
+        return path
+
+    def _opened(self, file: SessionFile) -> None:
+        if file.part:
+            self._notify(f"from frame {file.first_frame} on the session is written to {file.path}")
 
     def _policy_for(self, name: str, start: SessionStart) -> ExistingFile:
         """The policy, but what was written here, or may be the first part of a session, stays."""
@@ -120,52 +142,37 @@ class Hdf5Sink:
 
     def write(self, block: Block) -> None:
         """Write the histogram now, the scalers at the next flush."""
-        if self._file is None:
+        if self._series is None:
             return
         if block.step != 1:
             raise ProtocolError(f"block with each {block.step}th frame, only whole ones can be written")
-        self._check_space()
-        self._file.write(block)
-        if self._file.n_waiting >= MAX_WAITING:
-            self._file.flush()
+        self._series.write(block)
 
     def lost(self, gap: Gap) -> None:
         """Note what is missing."""
-        if self._file is not None:
-            self._file.lost(gap)
+        if self._series is not None:
+            self._series.lost(gap)
 
     def tick(self) -> None:
         """Flush when it is time."""
-        if self._file is not None and time.monotonic() >= self._next_flush:
-            self._file.flush()
+        if self._series is not None and time.monotonic() >= self._next_flush:
+            self._series.flush()
             self._next_flush = time.monotonic() + self._flush_interval
 
     def end(self, report: SessionReport) -> None:
-        """Finish and close the file, unless writing to it has failed before."""
-        file, self._file = self._file, None
-        if file is None:
+        """Finish and close the open file."""
+        series, self._series = self._series, None
+        if series is None:
             return
-        self.finished.append((report, file.path))
+        self.finished.append((report, series.files[0].path))
         try:
-            file.finish(report)
+            series.finish(report)
         finally:
-            self.is_broken = self.is_broken or file.is_broken
+            self.files = series.files
+            self.is_broken = self.is_broken or series.is_broken
 
     def close(self) -> None:
         """Nothing is held between sessions; `end` has closed the file."""
-
-    def _check_space(self) -> None:
-        """Raise `SinkError` when the disk is nearly full; 4 us, so it is done for every block."""
-        try:
-            free = shutil.disk_usage(self._directory).free
-        except OSError as error:
-            raise SinkError(f"cannot look at {self._directory}: {error.strerror}") from error
-        if free < self._min_free_bytes:
-            where = self._directory if self._file is None else self._file.path
-            raise SinkError(
-                f"disk nearly full: {free} bytes are free for {where}, "
-                f"writing stops below {self._min_free_bytes}"
-            )
 
 
 def _check_contract(start: SessionStart) -> None:
@@ -175,14 +182,3 @@ def _check_contract(start: SessionStart) -> None:
             f"session {start.envelope.session_id} comes under the contract {start.contract!r}, "
             "allowed for a file are 'lossless' and 'every:1': join with one of these"
         )
-
-
-def check_directory(directory: Path) -> Path:
-    """Give `directory` back when files can be made in it, else raise `SinkError`."""
-    if not directory.exists():
-        raise SinkError(f"directory {directory} does not exist")
-    if not directory.is_dir():
-        raise SinkError(f"{directory} is not a directory")
-    if not os.access(directory, os.W_OK | os.X_OK):
-        raise SinkError(f"directory {directory} cannot be written to")
-    return directory

@@ -1,0 +1,46 @@
+"""Program of the tests: writes to a small disk until it is full, and tells what it takes for written.
+
+Usage: `python -m tests.receivers.fill_disk DIRECTORY SEED COMPRESSION`. One line for each block, with the
+number of frames that are written; then one for each file.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from pathlib import Path
+
+from receivers.geometry import Geometry
+from receivers.hdf5.series import FileSeries
+from receivers.hdf5.space import NoSpaceError
+from tests.receivers.conftest import Sender
+
+
+def main() -> None:
+    directory, seed, compression = sys.argv[1:]
+    sender = Sender()
+    sender.truth.n_bins = 4096
+    sender.compression = compression
+    start = sender.start_message(None)
+    geometry = Geometry.from_start(start)
+    # As where the system does not tell how much room there is, with quotas for example.
+    blindly = {"min_free_bytes": -(1 << 60)}
+    files = FileSeries(start, geometry, [Path(directory)], "s_{:03d}.h5".format, **blindly)
+    chance = random.Random(int(seed))  # noqa: S311  # no secret
+    for first in range(0, 400, 4):
+        try:
+            files.write(sender.block_message(first, 4))
+            if chance.random() < 0.2:
+                files.flush()
+        except NoSpaceError:
+            break
+        finally:
+            sys.stdout.write(f"{files.frames_written}\n")
+    for facts in files.files:
+        sys.stdout.write(f"file {facts.frames_written} {facts.state.value} {facts.path}\n")
+    sys.stdout.flush()
+    os._exit(0)  # HDF5 crashes at its end with files that could not be written
+
+
+main()
