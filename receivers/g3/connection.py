@@ -39,6 +39,8 @@ class Connection:
     def __init__(self, host: str, port: int, *, timeout: float) -> None:
         self._splitter = FrameSplitter()
         self.endpoint = f"g3://{host}:{port}"
+        self.heard = False
+        """Whether the last `receive` brought any bytes."""
         try:
             self._socket = socket.create_connection((host, port), timeout)
         except TimeoutError:
@@ -65,6 +67,7 @@ class Connection:
         StreamError
             When the line broke.
         """
+        self.heard = False
         self._socket.settimeout(timeout)
         try:
             chunk = self._socket.recv(CHUNK_BYTES)
@@ -74,12 +77,8 @@ class Connection:
             raise StreamError(f"{self.endpoint}: {error.strerror or error}{self._torn()}") from error
         if not chunk:
             raise StreamEndedError(f"{self.endpoint} closed the connection{self._torn()}")
+        self.heard = True
         yield from self._splitter.feed(chunk)
-
-    @property
-    def is_inside_frame(self) -> bool:
-        """Whether a frame has begun and is not whole: it is lost when the connection is."""
-        return self._splitter.pending_bytes > 0
 
     def close(self) -> None:
         """Leave; a second call does nothing."""

@@ -43,7 +43,8 @@ def _head(class_name: str) -> bytes:
     return struct.pack("<BIQ", 1, _NEW, len(name)) + name + struct.pack("<I", _NEW) + _VERSIONS
 
 
-_INT, _STRING, _BOOL = _head("G3Int"), _head("G3String"), _head("G3Bool")
+_INT, _STRING, _BOOL, _TIME = map(_head, ("G3Int", "G3String", "G3Bool", "G3Time"))
+_TIME_STEP = 1e-8
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,11 @@ class Frame:
         if len(payload) < 8 or int.from_bytes(payload[:8], "little") != len(payload) - 8:
             return None
         return payload[8:].decode("utf-8", "replace")
+
+    def unix_time(self, name: str) -> float | None:
+        """Time `name` in s, or `None` as above."""
+        payload = self._payload(name, _TIME)
+        return None if len(payload) != 8 else int.from_bytes(payload, "little", signed=True) * _TIME_STEP
 
     def _payload(self, name: str, head: bytes) -> bytes:
         begin, end = self.spans.get(name, (0, 0))

@@ -44,6 +44,8 @@ NOT_DATA = (FrameKind.PIPELINE_INFO, FrameKind.END_PROCESSING)
 MAX_HELD = 1024
 """Frames about a session that wait for its data."""
 SYNC_INTERVAL = 1.0
+TELL_INTERVAL = 1.0
+"""Least seconds between two lines about frames that found no place."""
 
 
 @dataclass
@@ -121,9 +123,12 @@ class Intake:
         self.counts = IntakeCounts()
         self.session: G3Session | None = None
         """The session whose frames come now."""
-        self.waiting_bytes = 0
+        self.n_waiting = self.waiting_bytes = 0
+        """Frames that wait for room, and their bytes."""
         self.no_room = ""
         """Why frames wait; empty when none do."""
+        self.last_loss = ""
+        """What was said last about frames that are not in the files."""
         self._data_dirs = list(data_dirs)
         self._stream_id = stream_id
         self._preset = preset
@@ -134,10 +139,22 @@ class Intake:
         self._clock = clock
         self._wall_clock = wall_clock
         self._last: G3Session | None = None  # the one before, which may go on
+        self._untold = 0
+        self._told = -TELL_INTERVAL
         self._is_live = False
         self._held: list[Frame] = []
         self._waiting: deque[tuple[G3Session, Frame | None]] = deque()
         self._last_data = self._last_sync = clock()
+
+    @property
+    def latest(self) -> G3Session | None:
+        """The session whose frames come now, else the one before."""
+        return self.session or self._last
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether a file is open."""
+        return self.session is not None and self.session.series.is_open
 
     def connected(self) -> None:
         """Frames of another connection come next."""
@@ -177,15 +194,12 @@ class Intake:
         """Close what is open. Frames that still have no room are counted as lost."""
         self._roll()
         self._drain()
-        n_lost = 0
-        for session, frame in self._waiting:
-            if frame is None:
-                session.series.roll()
-            else:
-                n_lost += 1
+        self._lose(self.n_waiting)
+        self._count_waiting(-self.n_waiting, -self.waiting_bytes)
+        for session, _ in self._waiting:
+            session.series.roll()
         self._waiting.clear()
-        self.waiting_bytes = 0
-        self._lose(n_lost)
+        self._tell_lost()
 
     def _leave_unnamed(self) -> None:
         """Leave a session that has no id: nobody can say whether what comes next belongs to it."""
@@ -234,8 +248,7 @@ class Intake:
     def _take_data(self, frame: Frame) -> None:
         is_metadata = frame.kind in METADATA
         self._is_live = self._is_live or not is_metadata
-        is_open = self.session is not None and self.session.series.is_open
-        if is_metadata and not self._is_live and not is_open:
+        if is_metadata and not self._is_live and not self.is_recording:
             if len(self._held) < MAX_HELD:
                 self._held.append(frame)
             return
@@ -312,7 +325,7 @@ class Intake:
         self.counts.restarts += seen is Seen.RESTARTED
         if missing > 0:
             number = frame.integer(NUMBER_KEY)
-            self._notify(f"session {session.session_id}: {missing} frames before {number} did not come")
+            self._tell_loss(f"session {session.session_id}: {missing} frames before {number} did not come")
         if seen is Seen.RESTARTED:
             self._notify(f"session {session.session_id}: its sender counts frames from anew")
 
@@ -328,7 +341,7 @@ class Intake:
             self._lose(1)
             return
         self._waiting.append((session, frame))
-        self.waiting_bytes += len(frame.raw)
+        self._count_waiting(1, len(frame.raw))
 
     def _drain(self) -> None:
         while self._waiting:
@@ -336,7 +349,7 @@ class Intake:
             if frame is None:
                 session.series.roll()
             elif self._write(session, frame):
-                self.waiting_bytes -= len(frame.raw)
+                self._count_waiting(-1, -len(frame.raw))
             else:
                 return
             self._waiting.popleft()
@@ -367,7 +380,21 @@ class Intake:
         elif self._waiting[-1] != entry:
             self._waiting.append(entry)
 
+    def _count_waiting(self, n_frames: int, n_bytes: int) -> None:
+        self.n_waiting += n_frames
+        self.waiting_bytes += n_bytes
+
     def _lose(self, n_frames: int) -> None:
         self.counts.lost += n_frames
-        if n_frames:
-            self._notify(f"{n_frames} frames are lost: {self.no_room}")
+        self._untold += n_frames
+        if self._clock() >= self._told + TELL_INTERVAL:
+            self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        if self._untold:
+            self._tell_loss(f"{self._untold} frames are lost: {self.no_room}")
+            self._untold, self._told = 0, self._clock()
+
+    def _tell_loss(self, line: str) -> None:
+        self.last_loss = line
+        self._notify(line)

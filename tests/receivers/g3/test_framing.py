@@ -58,6 +58,12 @@ def test_booleans_are_read_as_the_library_wrote_them():
     assert (frame.boolean("yes"), frame.boolean("no")) == (True, False)
 
 
+def test_times_are_read_as_the_library_wrote_them():
+    (frame,) = split(encode(make("Scan", time=core.G3Time(176368320012345678))))
+
+    assert frame.unix_time("time") == pytest.approx(1763683200.12345678, abs=1e-6)
+
+
 def test_values_of_another_kind_are_not_taken_for_what_they_are_not():
     values = core.G3VectorDouble([1.0])
     (frame,) = split(
