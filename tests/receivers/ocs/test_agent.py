@@ -101,7 +101,7 @@ def test_a_recorder_that_loses_data_is_shown_as_degraded(stub_agent, session, ru
     assert session.data["time_to_full"] is None
 
 
-def test_monitored_channels_go_to_the_feed_and_stop_when_there_are_none(
+def test_monitored_channels_go_to_the_feed_until_there_are_none(
     stub_agent, session, recorder, running, sender
 ):
     monitor = ChannelMonitor(sender.endpoint)
