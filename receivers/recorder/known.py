@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from receivers.recorder.names import Shelf, session_directory
-from receivers.sessions.index import SessionIndex, rebuild
-from xspress3.errors import Xspress3Error
+from receivers.recorder.names import Shelf
+from receivers.sessions.index import SessionIndex, index_path
+from xspress3.errors import ConfigurationError
 from xspress3.stream import SessionStart
 
 __all__ = ["NOTHING_KNOWN", "Known", "find_known", "recorded_end", "start_time"]
@@ -46,7 +46,7 @@ def find_known(
     """
     shelf = Shelf(data_dirs, stream_id)
     while shelf.is_taken(session_id):
-        index = _rebuild(data_dirs, stream_id, session_id)
+        index = _read(data_dirs[0], stream_id, session_id)
         if index is not None and abs(index.start_time - start_time(start)) < SAME_TIME:
             return session_id, Known(index, recorded_end(index))
         session_id += 1
@@ -74,10 +74,10 @@ def _file_end(index: SessionIndex, number: int) -> int:
     return end + left
 
 
-def _rebuild(data_dirs: Sequence[Path], stream_id: str, session_id: int) -> SessionIndex | None:
-    for data_dir in data_dirs:
-        try:
-            return rebuild(session_directory(data_dir, session_id, stream_id), stream_id, session_id)
-        except (OSError, ValueError, Xspress3Error) as error:
-            logger.debug("session %s in %s: %s", session_id, data_dir, error)
-    return None
+def _read(data_dir: Path, stream_id: str, session_id: int) -> SessionIndex | None:
+    """The index, which a dead recorder left a second behind its files: what it does not know comes twice."""
+    try:
+        return SessionIndex.read(index_path(data_dir, stream_id, session_id))
+    except ConfigurationError as error:
+        logger.debug("session %s: %s", session_id, error)
+        return None

@@ -14,8 +14,8 @@ from receivers.hdf5.session_file import SessionFile
 from receivers.recorder.known import NOTHING_KNOWN, Known, start_time
 from receivers.recorder.names import file_name, session_directory
 from receivers.recorder.options import Options
-from receivers.report import MAX_GAPS_KEPT, Outcome, SessionReport
-from receivers.sessions.index import FileEntry, SessionIndex, index_path
+from receivers.report import Outcome, SessionReport
+from receivers.sessions.index import FileEntry, FileKind, IndexState, Missing, SessionIndex, index_path
 from xspress3.errors import SinkError
 from xspress3.stream import Block, SessionStart
 from xspress3.stream.tracker import Gap
@@ -23,6 +23,8 @@ from xspress3.stream.tracker import Gap
 __all__ = ["Record", "Totals"]
 
 INDEX_INTERVAL = 1.0
+MAX_RANGES = 10_000
+"""Ranges of missing frames that an index lists; all of them are counted, and stand in the files."""
 PROPER_ENDS = (Outcome.COMPLETE, Outcome.STOPPED, Outcome.RESTARTED)
 
 
@@ -90,7 +92,7 @@ class Record:
             first_part=first_part,
             on_open=self._opened,
         )
-        self._write_index(self._index("open"))
+        self._write_index(self._index(IndexState.OPEN))
 
     def _path_of(self, part: int) -> str:
         directory = session_directory(Path(), self.session_id, self.stream_id)
@@ -136,7 +138,7 @@ class Record:
         last = self._missing[-1] if self._missing else None
         if last is not None and last.reason == gap.reason and _end(last) == gap.first_frame:
             self._missing[-1] = replace(last, n_frames=last.n_frames + gap.n_frames)
-        elif len(self._missing) < MAX_GAPS_KEPT:
+        elif len(self._missing) < MAX_RANGES:
             self._missing.append(gap)
 
     def tick(self, now: float) -> None:
@@ -151,12 +153,12 @@ class Record:
             self._flush_due = now + self._flush_interval
             self._series.flush()
         if now >= self._index_due:
-            self._write_index(self._index("open"))
+            self._write_index(self._index(IndexState.OPEN))
 
     def roll(self) -> None:
         """Finish the open file; the next frame opens another one."""
         self._series.roll()
-        self._write_index(self._index("open"))
+        self._write_index(self._index(IndexState.OPEN))
 
     def finish(self, report: SessionReport) -> None:
         """Close all and write the index for the last time; may be tried again after an error.
@@ -168,11 +170,11 @@ class Record:
         """
         mine = self._as_seen_here(report)
         self._series.finish(mine)
-        self._write_index(self._index("closed", mine))
+        self._write_index(self._index(IndexState.CLOSED, mine))
 
     def give_up(self, report: SessionReport) -> int:
         """Leave the session as it is on the disk; gives the frames that this loses."""
-        self._write_index(self._index("broken", self._as_seen_here(report)))
+        self._write_index(self._index(IndexState.BROKEN, self._as_seen_here(report)))
         return self._series.frames_waiting
 
     def _opened(self, file: SessionFile) -> None:
@@ -194,9 +196,9 @@ class Record:
 
     # The index
 
-    def _index(self, state: str, report: SessionReport | None = None) -> SessionIndex:
+    def _index(self, state: IndexState, report: SessionReport | None = None) -> SessionIndex:
         before = self._known.index
-        files = [] if before is None else list(before.files)
+        files = [] if before is None else [_no_longer_open(entry) for entry in before.files]
         written = self.frames_written + (0 if before is None else before.frames_written)
         missing = self._all_missing()
         lost = self.totals.frames_lost + sum(stop - first for first, stop, _ in self._missing_before())
@@ -218,12 +220,12 @@ class Record:
             files=(*files, *map(self._entry, self._series.files)),
         )
 
-    def _missing_before(self) -> list[tuple[int, int, str]]:
+    def _missing_before(self) -> list[Missing]:
         """Ranges that earlier files miss for ever: what they missed at their end may have come since."""
         index, end = self._known.index, self._known.next_frame
         return [] if index is None else [gap for gap in index.missing if gap[1] <= end]
 
-    def _all_missing(self) -> tuple[tuple[int, int, str], ...]:
+    def _all_missing(self) -> tuple[Missing, ...]:
         mine = [(gap.first_frame, _end(gap), gap.reason) for gap in self._missing]
         return (*self._missing_before(), *mine)
 
@@ -232,11 +234,11 @@ class Record:
         is_beside = facts.path.parent == directory
         return FileEntry(
             name=facts.path.name if is_beside else str(facts.path.absolute()),
-            kind="hdf5",
+            kind=FileKind.HDF5,
             part=facts.part,
             first_frame=facts.first_frame,
             frames_written=facts.frames_written,
-            state=facts.state.value,
+            state=IndexState(facts.state.value),
             complete=facts.is_complete,
             size_bytes=facts.size_bytes,
         )
@@ -247,10 +249,15 @@ class Record:
         try:
             self._index_path.parent.mkdir(parents=True, exist_ok=True)
             index.write(self._index_path)
-        except (OSError, SinkError) as error:
+        except OSError as error:  # SinkError is one
             self.index_error = f"the index {self._index_path} cannot be written: {error}"
         else:
             self.index_error = ""
+
+
+def _no_longer_open(entry: FileEntry) -> FileEntry:
+    """`entry` as it is to a recorder that came later: whoever wrote the file is gone."""
+    return replace(entry, state=IndexState.BROKEN) if entry.state is IndexState.OPEN else entry
 
 
 def _end(gap: Gap) -> int:
