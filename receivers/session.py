@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Union
 
+import numpy as np
+
 from receivers.report import MAX_GAPS_KEPT, Outcome, SessionReport
 from receivers.sink import Sink
 from xspress3.errors import ProtocolError
@@ -188,8 +190,8 @@ def check_arrays(block: Block, start: SessionStart) -> None:
         array = found.get(said.name)
         if array is None:
             raise ProtocolError(f"block: array {said.name!r} is missing")
-        if array.dtype.str != said.dtype or array.shape[1:] != said.shape:
+        if array.dtype != np.dtype(said.dtype) or array.shape[1:] != said.shape:
             raise ProtocolError(
-                f"array {said.name!r}: {array.dtype.str} {array.shape} in a block, "
+                f"array {said.name!r}: {array.dtype} {array.shape} in a block, "
                 f"the start said {said.dtype} {said.shape} for a frame"
             )

@@ -47,6 +47,10 @@ COLUMNS = (
         Column(name, "<u4", unit, f"scaler {i}")
         for i, (name, unit) in enumerate(zip(SCALER_NAMES, SCALER_UNITS, strict=True))
     ),
+    *(
+        Column(f"in_window{i}_corrected", "<f8", "counts", f"counts in window {i} without dead time")
+        for i in (0, 1)
+    ),
     Column("output_count_rate", "<f8", "1/s", "good events per second of real time"),
     Column("input_count_rate", "<f8", "1/s", "true events per second, estimated from the live time"),
     Column("dead_time_correction", "<f8", "1", "factor that turns counts into dead-time-free counts"),
@@ -79,11 +83,14 @@ def compute(raw: npt.NDArray[np.uint32], geometry: Geometry) -> dict[str, Array]
     dead = dead_time.dead_ticks(scalers, widths)
     live = scalers["clock_ticks"].astype(np.float64) - dead
     elapsed = scalers["total_ticks"] * period
+    correction = dead_time.dead_time_correction(scalers, widths)
     return {
         **{name: np.ascontiguousarray(raw[..., i]) for i, name in enumerate(SCALER_NAMES)},
         "output_count_rate": dead_time.output_count_rate(scalers, period),
         "input_count_rate": dead_time.input_count_rate(scalers, widths, period),
-        "dead_time_correction": dead_time.dead_time_correction(scalers, widths),
+        "in_window0_corrected": scalers["in_window0"] * correction,
+        "in_window1_corrected": scalers["in_window1"] * correction,
+        "dead_time_correction": correction,
         "dead_time_fraction": dead_time.dead_time_fraction(scalers, widths),
         "dead_time": dead * period,
         "live_time": np.where(live > 0, live * period, np.nan),

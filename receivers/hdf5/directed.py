@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from receivers.hdf5.naming import ExistingFile
-from receivers.hdf5.session_file import SessionFile
+from receivers.hdf5.part_file import PartFile
 from receivers.hdf5.space import check_directory
 from receivers.hdf5.writer import FLUSH_INTERVAL, Hdf5Sink
 from receivers.report import SessionReport
@@ -104,7 +104,7 @@ class DirectedSink(Hdf5Sink):
         policy = ExistingFile.SUFFIX if existing == APPEND else ExistingFile(existing)
         self._path = self._open(directories, name, policy, start)
 
-    def _opened(self, file: SessionFile) -> None:
+    def _opened(self, file: PartFile) -> None:
         if file.part:
             text = f"from frame {file.first_frame} on the session is written to {file.path}"
             self._tell("beside", session_id=self._session_id, text=text)

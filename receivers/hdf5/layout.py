@@ -38,6 +38,7 @@ import numpy as np
 
 from receivers.geometry import Geometry
 from receivers.hdf5.columns import COLUMNS, NO_COUNT
+from receivers.hdf5.nexus import build_axes, build_channels, build_plot
 from receivers.text import storable
 from xspress3.stream import SessionStart
 
@@ -50,9 +51,11 @@ __all__ = [
     "NOT_FINISHED",
     "SESSIONS",
     "build",
+    "build_entry",
     "create_histogram",
     "fixed_text",
     "iso_time",
+    "make_group",
 ]
 
 LIBVER = ("v110", "v110")
@@ -71,7 +74,6 @@ REASON_BYTES = 128
 TEXT_BYTES = 256
 PROGRAM = "xspress3-receiver"
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-_LINKS = ("data", "bin", "output_count_rate", "input_count_rate", "dead_time_correction", "frame_number")
 
 
 def iso_time(seconds: float) -> str:
@@ -94,20 +96,25 @@ def _version() -> str:
         return "unknown"
 
 
-def build(
-    file: h5py.File, start: SessionStart, geometry: Geometry, first_frame: int = 0, part: int = 0
-) -> None:
-    """Make everything but the histogram, whose compression the first block decides."""
+def build_entry(file: h5py.File, start: SessionStart, first_frame: int, part: int) -> None:
+    """Make what every file has: who wrote it, of which session, and the counts."""
     file.attrs.update(
         NX_class="NXroot", default="entry", creator=PROGRAM, file_time=iso_time(datetime.now().timestamp())
     )
     file.attrs["HDF5_Version"] = h5py.version.hdf5_version
-    entry = _group(file, ENTRY, "NXentry")
+    entry = make_group(file, ENTRY, "NXentry")
     _build_entry(entry, start)
     entry["first_frame"], entry["part"] = np.int64(first_frame), np.int64(part)
-    _build_counts(_group(file, COUNTS, "NXcollection"), start, first_frame)
-    _group(file, "/entry/instrument", "NXinstrument")
-    detector = _group(file, DETECTOR, "NXdetector")
+    _build_counts(make_group(file, COUNTS, "NXcollection"), start, first_frame)
+
+
+def build(
+    file: h5py.File, start: SessionStart, geometry: Geometry, first_frame: int = 0, part: int = 0
+) -> None:
+    """Make everything but the histogram."""
+    build_entry(file, start, first_frame, part)
+    make_group(file, "/entry/instrument", "NXinstrument")
+    detector = make_group(file, DETECTOR, "NXdetector")
     _build_detector(detector, start, geometry)
     chunk_rows = _column_chunk_rows(start, geometry)
     for column in COLUMNS:
@@ -123,7 +130,7 @@ def build(
         dataset.attrs["long_name"] = column.meaning
         if column.units:
             dataset.attrs["units"] = column.units
-    _build_plot(_group(file, "/entry/data", "NXdata"))
+    build_plot(make_group(file, "/entry/data", "NXdata"), detector)
 
 
 def _column_chunk_rows(start: SessionStart, geometry: Geometry) -> int:
@@ -135,7 +142,10 @@ def _column_chunk_rows(start: SessionStart, geometry: Geometry) -> int:
 def create_histogram(
     file: h5py.File, geometry: Geometry, start: SessionStart, compression: str
 ) -> h5py.Dataset:
-    """The dataset of histograms; a chunk is a full block, so that its bytes can go in as they came."""
+    """The dataset of histograms, and the windows into it.
+
+    A chunk is a full block, so that its bytes can go in as they came.
+    """
     row_bytes = geometry.n_channels * geometry.n_bins * 4
     rows = min(start.frames_per_block, max(start.n_frames or start.frames_per_block, 1))
     rows = max(min(rows, MAX_CHUNK_BYTES // row_bytes), 1)
@@ -152,10 +162,12 @@ def create_histogram(
         **filters,
     )
     dataset.attrs.update(interpretation="spectrum", units="counts", long_name="counts")
+    build_channels(file[ENTRY], file[DETECTOR], start, geometry)
     return dataset
 
 
-def _group(file: h5py.File, path: str, nx_class: str) -> h5py.Group:
+def make_group(file: h5py.File, path: str, nx_class: str) -> h5py.Group:
+    """A new group of that NeXus class."""
     group = file.create_group(path)
     group.attrs["NX_class"] = nx_class
     return group
@@ -236,25 +248,18 @@ def _build_counts(counts: h5py.Group, start: SessionStart, first_frame: int) -> 
 
 def _build_detector(detector: h5py.Group, start: SessionStart, geometry: Geometry) -> None:
     told = start.detector
-    revision = told.get("revision")
     generation = told.get("generation")
     kind = storable(generation) if isinstance(generation, str) else "xspress3"
     detector["description"] = f"{kind}, {geometry.n_channels} channels"
     detector["type"] = "X-ray fluorescence detector"
     detector["local_name"] = storable(start.envelope.stream_id)
-    if isinstance(revision, str):
-        detector["description"].attrs["revision"] = storable(revision)
-    detector["bin"] = np.arange(geometry.n_bins, dtype="<i4")
-    detector["bin"].attrs["long_name"] = "bin"
+    for said, name in (("library", "library_version"), ("revision", "firmware_version")):
+        if isinstance(told.get(said), str):
+            detector[name] = storable(told[said])
+    detector["countrate_correction_applied"] = False
+    build_axes(detector, start, geometry)
     if geometry.windows is not None:
         detector["window_limits"] = np.array(geometry.windows, dtype="<i4")
         detector["window_limits"].attrs["long_name"] = (
             "lowest and highest bin of windows 0 and 1, both within"
         )
-
-
-def _build_plot(plot: h5py.Group) -> None:
-    plot.attrs["signal"] = "data"
-    plot.attrs["axes"] = np.array(["frame_number", ".", "bin"], dtype=h5py.string_dtype())
-    for name in _LINKS:
-        plot[name] = h5py.SoftLink(f"{DETECTOR}/{name}")

@@ -16,9 +16,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Union
 
-from receivers.geometry import HISTOGRAM, SCALERS, Geometry
+from receivers.geometry import Geometry
+from receivers.hdf5.create import RefusedFileError
 from receivers.hdf5.naming import ExistingFile
-from receivers.hdf5.session_file import BrokenFileError, PartEnd, RefusedFileError, SessionFile
+from receivers.hdf5.part_file import BrokenFileError, PartEnd, PartFile
+from receivers.hdf5.sample_file import SampleFile
+from receivers.hdf5.session_file import SessionFile
 from receivers.hdf5.space import MIN_FREE_BYTES, NoSpaceError, check_space
 from receivers.report import Outcome, SessionReport
 from xspress3.errors import SinkError
@@ -80,6 +83,8 @@ class FileSeries:
 
     Parameters
     ----------
+    geometry
+        Of the frames; `None` where these are samples of another stream, see `sample_file`.
     directories
         Where files go: the first one that has room; must exist, and at least one.
     name
@@ -101,14 +106,14 @@ class FileSeries:
     def __init__(
         self,
         start: SessionStart,
-        geometry: Geometry,
+        geometry: Geometry | None,
         directories: Sequence[Path],
         name: Callable[[int], str],
         policy: ExistingFile = ExistingFile.SUFFIX,
         *,
         min_free_bytes: int = MIN_FREE_BYTES,
         first_part: int = 0,
-        on_open: Callable[[SessionFile], None] = lambda _file: None,
+        on_open: Callable[[PartFile], None] = lambda _file: None,
     ) -> None:
         self._start = start
         self._geometry = geometry
@@ -118,7 +123,7 @@ class FileSeries:
         self._min_free_bytes = min_free_bytes
         self._on_open = on_open
         self._next_part = first_part
-        self._file: SessionFile | None = None
+        self._file: PartFile | None = None
         self._directory = self._directories[0]  # of the open file
         self._done: list[FileFacts] = []
         self._kept: list[Kept] = []  # all since the last good flush
@@ -165,7 +170,7 @@ class FileSeries:
         ProtocolError
             When the payload cannot be unpacked; the same.
         """
-        size_bytes = sum(len(block[name].payload) for name in (HISTOGRAM, SCALERS))
+        size_bytes = sum(len(array.payload) for array in block.arrays)
         for _ in range(len(self._directories) + 1):
             file = self._file_for(block.first_frame, size_bytes)
             try:
@@ -234,7 +239,7 @@ class FileSeries:
 
     # One file after the other
 
-    def _file_for(self, frame: int, size_bytes: int) -> SessionFile:
+    def _file_for(self, frame: int, size_bytes: int) -> PartFile:
         """The open file while its disk has room, else a new one; where no disk has, it stays open."""
         if self._file is not None:
             try:
@@ -264,7 +269,7 @@ class FileSeries:
                 return
         raise NoSpaceError("; ".join(refusals))
 
-    def _make(self, directory: Path, first_frame: int, *, append: bool) -> SessionFile:
+    def _make(self, directory: Path, first_frame: int, *, append: bool) -> PartFile:
         part = self._next_part
         path = directory / self._name(part)
         try:
@@ -273,13 +278,19 @@ class FileSeries:
             raise RefusedFileError(f"cannot make {path.parent}: {error.strerror}") from error
         policy = ExistingFile.SUFFIX if self._done else self._policy
         start, geometry = self._start, self._geometry
-        file = SessionFile(path, policy, start, geometry, append=append, first_frame=first_frame, part=part)
+        file: PartFile
+        if geometry is None:
+            file = SampleFile(path, policy, start, first_frame=first_frame, part=part)
+        else:
+            file = SessionFile(
+                path, policy, start, geometry, append=append, first_frame=first_frame, part=part
+            )
         self._next_part += 1
         self._directory = directory
         self._on_open(file)
         return file
 
-    def _write_again(self, file: SessionFile, refusals: list[str]) -> bool:
+    def _write_again(self, file: PartFile, refusals: list[str]) -> bool:
         """Put into `file` what no other has for certain; `False` when it does not take it."""
         if not self._kept:
             return True
@@ -315,7 +326,7 @@ class FileSeries:
     def _leave_alone(self, directory: Path, error: SinkError) -> None:
         self._left_alone[directory] = time.monotonic() + RETRY_TIME, str(error)
 
-    def _leave(self, file: SessionFile, error: SinkError) -> None:
+    def _leave(self, file: PartFile, error: SinkError) -> None:
         """Leave a broken file as it is, for ever, and its directory to the last."""
         self.is_broken = True
         self._file = None
@@ -325,7 +336,7 @@ class FileSeries:
         if not file.frames_written:
             self._leave_alone(self._directory, error)
 
-    def _close(self, file: SessionFile, end: PartEnd) -> None:
+    def _close(self, file: PartFile, end: PartEnd) -> None:
         try:
             file.finish(end)
         except BrokenFileError as error:
@@ -335,7 +346,7 @@ class FileSeries:
         self._forget()
         self._done.append(_facts(file, FileState.CLOSED, is_complete=end.is_complete))
 
-    def _end_of_session(self, file: SessionFile, report: SessionReport) -> PartEnd:
+    def _end_of_session(self, file: PartFile, report: SessionReport) -> PartEnd:
         expected = report.frames_expected
         if expected is not None:
             expected = max(expected - file.first_frame, 0)
@@ -370,7 +381,7 @@ class FileSeries:
 
 def _copy(block: Block) -> Block:
     """`block` with memory of its own; that of the sender is lent for one call."""
-    arrays = tuple(replace(block[name], payload=bytes(block[name].payload)) for name in (HISTOGRAM, SCALERS))
+    arrays = tuple(replace(array, payload=bytes(array.payload)) for array in block.arrays)
     return replace(block, arrays=arrays)
 
 
@@ -378,12 +389,12 @@ def _end(gap: Gap) -> int:
     return gap.first_frame + gap.n_frames
 
 
-def _end_of_part(file: SessionFile) -> PartEnd:
+def _end_of_part(file: PartFile) -> PartEnd:
     is_whole = not file.frames_lost and file.frames_taken == file.n_rows
     return PartEnd(file.n_rows, is_whole, CONTINUED, time.time())
 
 
-def _facts(file: SessionFile, state: FileState, *, is_complete: bool) -> FileFacts:
+def _facts(file: PartFile, state: FileState, *, is_complete: bool) -> FileFacts:
     try:
         size_bytes = file.path.stat().st_size
     except OSError:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from receivers.geometry import Geometry
 from receivers.hdf5.naming import DEFAULT_PATTERN, ExistingFile, check_pattern, file_name, part_name
+from receivers.hdf5.part_file import PartFile
+from receivers.hdf5.sample_file import is_of_samples
 from receivers.hdf5.series import FileFacts, FileSeries
-from receivers.hdf5.session_file import SessionFile
 from receivers.hdf5.space import MIN_FREE_BYTES, check_directory
 from receivers.report import SessionReport
 from xspress3.errors import ConfigurationError, ProtocolError, SinkError
@@ -114,7 +115,7 @@ class Hdf5Sink:
         """Begin a series of files and its first file; gives the path."""
         series = FileSeries(
             start,
-            Geometry.from_start(start),
+            None if is_of_samples(start) else Geometry.from_start(start),
             directories,
             lambda part: part_name(name, part),
             policy,
@@ -129,7 +130,7 @@ class Hdf5Sink:
         self._next_flush = time.monotonic() + self._flush_interval
         return path
 
-    def _opened(self, file: SessionFile) -> None:
+    def _opened(self, file: PartFile) -> None:
         if file.part:
             self._notify(f"from frame {file.first_frame} on the session is written to {file.path}")
 

@@ -481,7 +481,7 @@ def test_overwriting_spares_a_file_that_another_program_writes(sender, tmp_path)
     sink.begin(sender.start_message(8))
     program = (
         "import sys; from pathlib import Path;"
-        "from receivers.hdf5.session_file import create_file; from receivers.hdf5.naming import ExistingFile;"
+        "from receivers.hdf5.create import create_file; from receivers.hdf5.naming import ExistingFile;"
         "create_file(Path(sys.argv[1]), ExistingFile.OVERWRITE)"
     )
 

@@ -95,7 +95,7 @@ class FullDisk:
 
 def break_file(series):
     """Let the next write to the open file fail."""
-    series._file._histogram = FullDisk()
+    series._file._histogram = series._file._datasets["data"] = FullDisk()
 
 
 def test_files_of_a_session_follow_each_other_without_a_hole(sender, series, tmp_path):

@@ -1,0 +1,79 @@
+"""New files: made so that nothing that exists is touched unless somebody said so."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+
+from receivers.hdf5 import layout
+from receivers.hdf5.naming import ExistingFile, candidates, clear_way
+from xspress3.errors import SinkError
+
+__all__ = ["RefusedFileError", "create_file", "reason_of"]
+
+
+class RefusedFileError(SinkError):
+    """The system did not let a file be made; another directory may."""
+
+
+def reason_of(error: Exception) -> str:
+    """What the system says where it was the system, else what HDF5 says, which is longer."""
+    number = error.errno if isinstance(error, OSError) else None
+    return str(error) if number is None else os.strerror(number)
+
+
+def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
+    """A new file at `path` or, where `policy` says so, beside it; never one that exists.
+
+    Raises
+    ------
+    SinkError
+        Naming the path and the reason.
+    """
+    if policy is ExistingFile.OVERWRITE:
+        _refuse_unfinished(path)
+        clear_way(path)
+    for candidate in candidates(path, policy):
+        if _claim(candidate):
+            return _open_claimed(candidate), candidate
+    raise SinkError(f"cannot create {path}: the file exists, and the policy is {policy.value!r}")
+
+
+def _claim(path: Path) -> bool:
+    """Make an empty file; `False` when there is something of that name.
+
+    HDF5's own exclusive mode leaves a file behind when the disk is full, and calls it there the next time.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise RefusedFileError(f"cannot create {path}: {reason_of(error)}") from error
+    return True
+
+
+def _open_claimed(path: Path) -> h5py.File:
+    try:
+        return h5py.File(path, "w", libver=layout.LIBVER, rdcc_nbytes=layout.CACHE_BYTES)
+    except (OSError, RuntimeError) as error:
+        path.unlink(missing_ok=True)
+        raise RefusedFileError(f"cannot create {path}: {reason_of(error)}") from error
+
+
+def _refuse_unfinished(path: Path) -> None:
+    """Raise `SinkError` when `path` is a file that somebody still writes, or whose writer died."""
+    try:
+        h5py.File(path, "r+").close()
+    except BlockingIOError:
+        is_in_use = True
+    except OSError as error:
+        is_in_use = "already open" in str(error)
+    else:
+        is_in_use = False
+    if is_in_use:
+        raise SinkError(
+            f"cannot overwrite {path}: it is being written, or its writer died; remove it if it is not needed"
+        )
