@@ -14,17 +14,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import google_crc32c
 
 from receivers.g3.frame import Frame
 from xspress3.errors import ProtocolError
 
-__all__ = ["MAX_FRAME_BYTES", "MAX_ITEMS", "FrameSplitter"]
+__all__ = ["MAX_FRAME_BYTES", "MAX_ITEMS", "FrameSplitter", "read_frames"]
 
 MAX_FRAME_BYTES = 1 << 28
 """Frames may not be larger: memory is taken for a whole frame before it can be checked."""
 MAX_ITEMS = 1 << 16
+CHUNK_BYTES = 1 << 18
 MAX_NAME_BYTES = 1 << 12
 LITTLE_ENDIAN = 1
 VERSION = 1
@@ -130,6 +132,14 @@ class FrameSplitter:
         del self._buffer[:end]
         self._begin_frame()
         return frame
+
+
+def read_frames(path: Path) -> Iterator[Frame]:
+    """Whole frames of `path` in order; half a frame at its end is passed over."""
+    splitter = FrameSplitter()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield from splitter.feed(chunk)
 
 
 def _checksum(raw: bytes, spans: list[tuple[int, int]]) -> int:

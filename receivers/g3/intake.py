@@ -28,9 +28,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from receivers.g3.frame import FLOW_KEY, FlowControl, Frame, FrameKind
+from receivers.g3.index import G3IndexFile
 from receivers.g3.numbering import NUMBER_KEY, Seen
 from receivers.g3.series import G3Series
-from receivers.g3.session import G3Session, SaidIds, said_ids
+from receivers.g3.session import ENDED, G3Session, SaidIds, said_ids
 from receivers.hdf5.naming import safe_name
 from receivers.hdf5.space import MIN_FREE_BYTES, NoSpaceError
 from receivers.recorder.names import Shelf, file_name, session_directory
@@ -44,6 +45,7 @@ NOT_DATA = (FrameKind.PIPELINE_INFO, FrameKind.END_PROCESSING)
 MAX_HELD = 1024
 """Frames about a session that wait for its data."""
 SYNC_INTERVAL = 1.0
+NO_CONNECTION = "the connection was lost"
 TELL_INTERVAL = 1.0
 """Least seconds between two lines about frames that found no place."""
 
@@ -127,6 +129,8 @@ class Intake:
         """Frames that wait for room, and their bytes."""
         self.no_room = ""
         """Why frames wait; empty when none do."""
+        self.index_error = ""
+        """Why an index is not up to date; empty when it is."""
         self.last_loss = ""
         """What was said last about frames that are not in the files."""
         self._data_dirs = list(data_dirs)
@@ -143,6 +147,7 @@ class Intake:
         self._told = -TELL_INTERVAL
         self._is_live = False
         self._held: list[Frame] = []
+        self._indexes: dict[int, G3IndexFile] = {}
         self._waiting: deque[tuple[G3Session, Frame | None]] = deque()
         self._last_data = self._last_sync = clock()
 
@@ -164,7 +169,7 @@ class Intake:
     def disconnected(self) -> None:
         """No more frames of this connection come; a session that has an id may go on with the next one."""
         self._roll()
-        self._leave_unnamed()
+        self._leave_unnamed(NO_CONNECTION)
 
     def take(self, frame: Frame) -> None:
         """Do with `frame` what the rules say."""
@@ -180,12 +185,13 @@ class Intake:
     def tick(self) -> None:
         """Do what is due: write what waits, close what is idle, sync."""
         self._drain()
+        self._write_indexes()
         if self.session is None or self._waiting:
             return
         now = self._clock()
         if now - self._last_data > self._preset.gap:
             self._roll()
-            self._leave_unnamed()
+            self._leave_unnamed(f"no data for {self._preset.gap:g} s")
         elif now - self._last_sync >= SYNC_INTERVAL:
             self._last_sync = now
             self.session.series.sync()
@@ -194,17 +200,23 @@ class Intake:
         """Close what is open. Frames that still have no room are counted as lost."""
         self._roll()
         self._drain()
+        for session, frame in self._waiting:
+            if frame is not None:
+                session.lose(frame)
         self._lose(self.n_waiting)
         self._count_waiting(-self.n_waiting, -self.waiting_bytes)
         for session, _ in self._waiting:
             session.series.roll()
         self._waiting.clear()
         self._tell_lost()
+        if self.session is not None:
+            self.session.end_reason = "recording was stopped"
+        self._write_indexes()
 
-    def _leave_unnamed(self) -> None:
+    def _leave_unnamed(self, why: str) -> None:
         """Leave a session that has no id: nobody can say whether what comes next belongs to it."""
         if self.session is not None and self.session.ids.session_id is None:
-            self._leave_session()
+            self._leave_session(why)
 
     # Flow control
 
@@ -217,7 +229,7 @@ class Intake:
             return
         self.counts.passed_over += 1
         if said in (FlowControl.START, FlowControl.END) and self._preset.has_flow_control:
-            self._end_session()
+            self._end_session(ENDED if said is FlowControl.END else "the next session began")
             self._is_live = said is FlowControl.START
 
     def _tell_unknown(self, frame: Frame, value: int | None) -> None:
@@ -231,16 +243,18 @@ class Intake:
         if is_recorded:
             self._take_data(frame)
 
-    def _end_session(self) -> None:
-        self._leave_session()
+    def _end_session(self, why: str) -> None:
+        self._leave_session(why)
         self._held.clear()
         if self._last is not None:
             self._last.is_over = True
 
-    def _leave_session(self) -> None:
+    def _leave_session(self, why: str) -> None:
         """Close its file; it may go on later."""
         self._roll()
         if self.session is not None:
+            self.session.end_reason = why
+            self._write_indexes()
             self.session, self._last = None, self.session
 
     # Data
@@ -265,7 +279,7 @@ class Intake:
         """The session that `frame` belongs to; leaves the one before, when that is another."""
         ids = said_ids(frame)
         if self.session is None or not self.session.ids.covers(ids):
-            self._leave_session()
+            self._leave_session("frames of another session came")
             self.session = self._last_again(ids) or self._begin(ids)
         return self.session
 
@@ -292,13 +306,39 @@ class Intake:
             clock=self._clock,
             notify=self._notify,
         )
-        return G3Session(ids, stream_id, session_id, series, last if goes_on else None)
+        session = G3Session(ids, stream_id, session_id, series, last if goes_on else None)
+        session.began = self._wall_clock()
+        self._resume(session)
+        return session
 
     def _first_part(self, stream_id: str, session_id: int) -> int:
         try:
             return Shelf(self._data_dirs, stream_id).next_part(session_id)
         except OSError:
             return 0  # a name that is taken is seen when the file is made
+
+    def _resume(self, session: G3Session) -> None:
+        """Go on behind what an earlier recorder has left of `session`."""
+        part = self._first_part(session.stream_id, session.session_id) - 1
+        for data_dir in self._data_dirs:
+            directory = session_directory(data_dir, session.session_id, session.stream_id)
+            path = directory / file_name(session.session_id, max(part, 0), EXTENSION)
+            if part >= 0 and path.is_file():
+                session.resume(path)
+        kept = {session.session_id, 0 if self._last is None else self._last.session_id}
+        self._indexes = {known: index for known, index in self._indexes.items() if known in kept}
+        self._indexes[session.session_id] = G3IndexFile(self._data_dirs[0], session)
+
+    def _write_indexes(self) -> None:
+        for session in (self._last, self.session):
+            if session is None or not session.series.n_files:
+                continue
+            try:
+                self._indexes[session.session_id].write(session, self._clock())
+            except OSError as error:  # SinkError is one; the next time mends it
+                self.index_error = f"the index of session {session.session_id} cannot be written: {error}"
+            else:
+                self.index_error = ""
 
     def _free_id(self, stream_id: str) -> int:
         """The second of now, or the first one behind it under which nothing was recorded."""
@@ -310,6 +350,7 @@ class Intake:
 
     def _record(self, session: G3Session, frame: Frame) -> None:
         self._last_data = self._clock()
+        session.heard, session.end_reason = self._wall_clock(), ""
         numbering = session.numbering
         missing = numbering.missing
         seen = numbering.see(frame)
@@ -337,7 +378,7 @@ class Intake:
         if not self._waiting and self._write(session, frame):
             return
         if self.waiting_bytes + len(frame.raw) > self._queue_bytes:
-            session.lost += 1
+            session.lose(frame)
             self._lose(1)
             return
         self._waiting.append((session, frame))

@@ -11,7 +11,8 @@ from receivers.g3.connection import Connection
 from receivers.g3.frame import Frame
 from receivers.g3.intake import Intake
 from receivers.g3.numbering import NUMBER_KEY
-from receivers.g3.source import G3Settings, G3Source
+from receivers.g3.source import G3Source
+from receivers.recorder.options import Options
 from receivers.recorder.status import Counts, Meter, State, StreamStatus, free_bytes, seconds_to_full
 from receivers.text import printable
 from xspress3.errors import StreamError
@@ -33,24 +34,27 @@ TIME_KEY = "time"
 class G3Loop:
     """Everything about one sender that lives in one thread::
 
-        loop = G3Loop(source, settings, notify=print)
+        loop = G3Loop(source, options, notify=print)
         loop.run(stop)
 
     `status` may be read from anywhere.
     """
 
-    def __init__(self, source: G3Source, settings: G3Settings, notify: Callable[[str], None]) -> None:
+    def __init__(self, source: G3Source, options: Options, notify: Callable[[str], None]) -> None:
         self._source = source
-        self._settings = settings
+        self._options = options
+        # A sender that was closed does not always say so. But one that is only slow would lose what is in its
+        # queue when it is left, so nothing shorter than a gap counts.
+        self._silence = max(options.preset.silence, options.preset.gap)
         self._notify = notify
         self._intake = Intake(
-            settings.data_dirs,
+            options.data_dirs,
             source.stream_id,
-            settings.preset,
+            options.preset,
             self._tell,
-            time_per_file=settings.time_per_file,
-            queue_bytes=settings.queue_bytes,
-            min_free_bytes=settings.min_free_bytes,
+            time_per_file=options.time_per_file,
+            queue_bytes=options.queue_bytes,
+            min_free_bytes=options.min_free_bytes,
         )
         self._frames, self._bytes = Meter(), Meter()
         self._is_connected = False
@@ -103,8 +107,8 @@ class G3Loop:
             self._tick()
             if connection.heard:
                 self._heard = time.monotonic()
-            elif time.monotonic() - self._heard > self._settings.silence:
-                raise StreamError(f"{self._source.endpoint}: silent for {self._settings.silence:g} s")
+            elif time.monotonic() - self._heard > self._silence:
+                raise StreamError(f"{self._source.endpoint}: silent for {self._silence:g} s")
 
     def _take(self, frame: Frame) -> None:
         now = time.monotonic()
@@ -146,17 +150,17 @@ class G3Loop:
         return State.RECORDING if self._intake.is_recording else State.IDLE
 
     def _make_status(self, state: State) -> StreamStatus:
-        now, settings, intake = time.monotonic(), self._settings, self._intake
+        now, options, intake = time.monotonic(), self._options, self._intake
         session = intake.latest
         files = [] if session is None else session.series.files
-        free = free_bytes(settings.data_dirs, settings.min_free_bytes)
+        free = free_bytes(options.data_dirs, options.min_free_bytes)
         bytes_rate = self._bytes.rate(now)
         return StreamStatus(
             time=time.time(),
-            name=self._source.endpoint,
+            name=self._source.name,
             endpoint=self._source.endpoint,
             stream_id=self._source.stream_id if session is None else session.stream_id,
-            preset=settings.preset.name,
+            preset=options.preset.name,
             state=state,
             is_connected=self._is_connected,
             counts=self._counts(),
@@ -171,7 +175,7 @@ class G3Loop:
             lag=self._lag,
             silent_for=now - self._heard if self._is_connected else None,
             queue_bytes=intake.waiting_bytes,
-            queue_limit_bytes=settings.queue_bytes,
+            queue_limit_bytes=options.queue_bytes,
             free_bytes=free,
             time_to_full=seconds_to_full(free, bytes_rate),
             restarts=self._restarts,
@@ -195,6 +199,8 @@ class G3Loop:
         reasons = []
         if self._intake.no_room:
             reasons.append(f"frames wait for room: {self._intake.no_room}")
+        if self._intake.index_error:
+            reasons.append(self._intake.index_error)
         if free is None:
             reasons.append("the data directories cannot be looked at")
         if self._intake.counts.lost:

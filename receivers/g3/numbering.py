@@ -56,6 +56,13 @@ class Numbering:
         self._remember(number, frame.checksum)
         return seen
 
+    def resume(self, frame: Frame) -> None:
+        """Take `frame`, which stands in a file of an earlier recorder, as one that came."""
+        number = frame.integer(NUMBER_KEY)
+        if number is not None and number >= 0:
+            self._remember(number, frame.checksum)
+            self.next_number = max(self.next_number, number + 1)
+
     def _place(self, number: int) -> Seen:
         if number >= self.next_number:
             self._lose(self.next_number, number)
@@ -86,5 +93,6 @@ class Numbering:
 
     def _remember(self, number: int, checksum: bytes) -> None:
         self._recent[number] = checksum
+        self._recent.move_to_end(number)
         if len(self._recent) > MAX_REMEMBERED:
             self._recent.popitem(last=False)

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable
 
 from receivers.g3.loop import G3Loop
-from receivers.g3.source import G3Settings, G3Source
+from receivers.g3.source import G3Source
+from receivers.recorder.options import Options
 from receivers.recorder.status import StreamStatus
 from xspress3.errors import ShutdownTimeoutError
 
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 class G3Recorder:
     """Connects, again and again, and files what comes, in a thread of its own::
 
-        with G3Recorder(G3Source("127.0.0.1", 4536), G3Settings([Path("/data")])) as recorder:
+        with G3Recorder(G3Source("127.0.0.1", 4536), Options((Path("/data"),))) as recorder:
             recorder.start()
             print(recorder.status().as_dict())
             recorder.stop()
@@ -31,10 +32,10 @@ class G3Recorder:
     """
 
     def __init__(
-        self, source: G3Source, settings: G3Settings, notify: Callable[[str], None] = logger.warning
+        self, source: G3Source, options: Options, notify: Callable[[str], None] = logger.warning
     ) -> None:
         self._name = f"record-{source.host}:{source.port}"
-        self._loop = G3Loop(source, settings, notify)
+        self._loop = G3Loop(source, options, notify)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import NamedTuple
 
 from receivers.g3.carried import Carried
 from receivers.g3.frame import Frame
-from receivers.g3.numbering import Numbering
+from receivers.g3.framing import read_frames
+from receivers.g3.numbering import NUMBER_KEY, Numbering
 from receivers.g3.series import G3Series
+from receivers.report import MAX_GAPS_KEPT
+from xspress3.errors import ProtocolError
 
-__all__ = ["SESSION_KEY", "STREAM_KEY", "G3Session", "SaidIds", "said_ids"]
+__all__ = ["ENDED", "SESSION_KEY", "STREAM_KEY", "G3Session", "SaidIds", "said_ids"]
 
 SESSION_KEY, STREAM_KEY = "session_id", "sostream_id"
+ENDED = "its sender ended it"
 
 
 class SaidIds(NamedTuple):
@@ -63,8 +69,14 @@ class G3Session:
         self.numbering: Numbering = Numbering() if before is None else before.numbering
         self.is_over = False
         """Whether its sender said so."""
+        self.began = self.heard = 0.0
+        """Unix time of its first and of its last frame here."""
+        self.end_reason = ""
+        """Why it is not recorded any more; empty while it is."""
         self.lost = 0
         """Frames that came and found no place."""
+        self.lost_ranges: list[tuple[int, int]] = []
+        """Their numbers, half open, as far as they have any."""
         self._opened = 0.0
 
     def write(self, frame: Frame, now: float, time_per_file: float) -> None:
@@ -83,8 +95,29 @@ class G3Session:
             self._opened = now
         self.carried.note(frame)
 
+    def lose(self, frame: Frame) -> None:
+        """Count `frame`, for which there is no place."""
+        self.lost += 1
+        number = frame.integer(NUMBER_KEY)
+        if number is None:
+            return
+        if self.lost_ranges and self.lost_ranges[-1][1] == number:
+            self.lost_ranges[-1] = (self.lost_ranges[-1][0], number + 1)
+        elif len(self.lost_ranges) < MAX_GAPS_KEPT:
+            self.lost_ranges.append((number, number + 1))
+
+    def resume(self, path: Path) -> None:
+        """Go on behind the last file of an earlier recorder; one that is damaged counts as far as it goes."""
+        with contextlib.suppress(ProtocolError, OSError):
+            for frame in read_frames(path):
+                self.numbering.resume(frame)
+                self.carried.note(frame)
+        for frame in self.carried.frames():  # those are what a sender repeats
+            self.numbering.resume(frame)
+
     def reopen(self) -> None:
         """Go on after it was over; its sender says again what files begin with."""
+        self.end_reason = ""
         if self.is_over:
             self.is_over = False
             self.carried = Carried()

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from receivers.g3.carried import is_whole_status
 from receivers.g3.frame import Frame, FrameKind
-from receivers.g3.framing import FrameSplitter
+from receivers.g3.framing import read_frames
 from receivers.g3.session import said_ids
 from xspress3.errors import ProtocolError
 
-__all__ = ["STATUS_KEY", "read_frames", "read_status"]
+__all__ = ["STATUS_KEY", "read_status"]
 
 STATUS_KEY = "status"
-CHUNK_BYTES = 1 << 18
 
 
 def read_status(path: Path | str) -> dict[str, Any]:
@@ -57,14 +55,6 @@ def read_status(path: Path | str) -> dict[str, Any]:
         elif found["is_whole"] and frame.kind in (FrameKind.SCAN, FrameKind.TIMEPOINT):
             break
     return found
-
-
-def read_frames(path: Path) -> Iterator[Frame]:
-    """Whole frames of `path` in order; half a frame at its end is passed over."""
-    splitter = FrameSplitter()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            yield from splitter.feed(chunk)
 
 
 def _add_status(found: dict[str, Any], frame: Frame) -> None:

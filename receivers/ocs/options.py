@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from receivers.g3.recorder import G3Recorder
-from receivers.g3.source import DEFAULT_STREAM, SCHEME, G3Settings, G3Source
+from receivers.g3.source import DEFAULT_STREAM, SCHEME, G3Source
 from receivers.ocs.monitor import MAX_RATE
 from receivers.ocs.recorders import Recorders, StreamRecorder
+from receivers.recorder.options import Options
 from receivers.recorder.rules import PRESETS, RECORDER, TIME_PER_FILE
 from xspress3.errors import ConfigurationError
 
@@ -61,11 +62,10 @@ def make_recorder(arguments: argparse.Namespace, notify: Callable[[str], None]) 
     preset = PRESETS[arguments.preset]
     if arguments.gap is not None:
         preset = dataclasses.replace(preset, gap=arguments.gap)
-    settings = G3Settings(
-        arguments.data_dir or [Path("/data")], preset=preset, time_per_file=arguments.time_per_file
-    )
+    directories = tuple(arguments.data_dir or [Path("/data")])
+    options = Options(directories, preset=preset, time_per_file=arguments.time_per_file)
     streams = arguments.stream or [f"{SCHEME}{arguments.address}:{arguments.port}={arguments.stream_id}"]
-    return Recorders([_stream_recorder(stream, settings, notify) for stream in streams])
+    return Recorders([_stream_recorder(stream, options, notify) for stream in streams])
 
 
 def monitored_endpoint(arguments: argparse.Namespace) -> str | None:
@@ -76,9 +76,9 @@ def monitored_endpoint(arguments: argparse.Namespace) -> str | None:
     return native[0] if native else None
 
 
-def _stream_recorder(stream: str, settings: G3Settings, notify: Callable[[str], None]) -> StreamRecorder:
+def _stream_recorder(stream: str, options: Options, notify: Callable[[str], None]) -> StreamRecorder:
     if stream.startswith(SCHEME):
-        return G3Recorder(G3Source.parse(stream), settings, notify)
+        return G3Recorder(G3Source.parse(stream), options, notify)
     raise ConfigurationError(f"stream {stream!r}, allowed is {SCHEME}HOST:PORT")
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from receivers.g3.recorder import G3Recorder
-from receivers.g3.source import G3Settings, G3Source
+from receivers.g3.source import G3Source
+from receivers.recorder.options import Options
 from tests.receivers.g3.frames import tags
 
 PROGRAM = Path(__file__).with_name("sender_program.py")
@@ -136,8 +137,8 @@ def record(tmp_path: Path, told: list[str]) -> Iterator[Callable[..., G3Recorder
     def start(port: int, **options: Any) -> G3Recorder:
         directory = options.pop("directory", tmp_path / "data")
         directory.mkdir(exist_ok=True)
-        settings = G3Settings([directory], min_free_bytes=0, **options)
-        made.append(G3Recorder(G3Source("127.0.0.1", port), settings, told.append))
+        how = Options((directory,), min_free_bytes=0, **options)
+        made.append(G3Recorder(G3Source("127.0.0.1", port), how, told.append))
         made[-1].start()
         return made[-1]
 

@@ -9,6 +9,7 @@ import pytest
 from receivers.g3.framing import FrameSplitter
 from receivers.g3.intake import Intake
 from receivers.recorder.rules import Preset
+from receivers.sessions.index import IndexState, SessionIndex, index_path
 from tests.receivers.g3.frames import (
     SESSION,
     STREAM,
@@ -250,13 +251,16 @@ def test_files_of_an_earlier_run_are_left_as_they_are(hand, tmp_path):
     assert numbers(second.path(1)) == [3]
 
 
-def test_two_recorders_of_one_session_take_turns_in_names(hand, tmp_path):
+def test_a_second_recorder_leaves_the_files_of_the_first_alone(hand):
     one, other = hand(), hand()
-    for each in (one, other):
-        begin(each)
-        each.take(scan(2))
+    begin(one)
+    one.take(scan(2))
+    begin(other)
+    other.take(scan(3))
+    one.take(scan(3))
 
-    assert numbers(one.path(0)) == numbers(one.path(1)) == [2]
+    assert numbers(one.path(0)) == [2, 3]
+    assert numbers(one.path(1)) == [3]
 
 
 def test_frames_that_a_sender_repeats_to_a_reader_that_joins_again_are_known(hand):
@@ -432,3 +436,68 @@ def test_types_that_the_library_does_not_name_are_recorded(hand):
     hand.take(core.G3Frame(core.G3FrameType.GcpSlow))
 
     assert len(read(hand.path(0))) == 3
+
+
+def index_of(hand, session=SESSION):
+    return SessionIndex.read(index_path(hand.directory, STREAM, session))
+
+
+def test_the_index_tells_files_and_holes_while_the_session_runs_and_when_it_is_over(hand):
+    hand = hand(time_per_file=600)
+    begin(hand)
+    hand.take(scan(2), scan(5))
+    hand.wait(0.1)
+    running = index_of(hand)
+    hand.wait(9)
+    hand.now += 600
+    hand.take(scan(6), flow(END))
+
+    assert (running.state, running.frames_written, running.complete) == (IndexState.OPEN, 4, False)
+    over = index_of(hand)
+    assert (over.state, over.end_reason, over.complete) == (IndexState.CLOSED, "its sender ended it", False)
+    assert (over.frames_written, over.frames_lost, over.missing) == (5, 2, ((3, 5, "never came"),))
+    assert [(file.name, file.first_frame, file.frames_written) for file in over.files] == [
+        (f"{SESSION}_000.g3", 0, 4),
+        (f"{SESSION}_001.g3", 4, 1),
+    ]
+
+
+def test_a_session_without_a_hole_is_complete_when_its_sender_has_ended_it(hand):
+    hand = hand()
+    begin(hand)
+    hand.take(scan(2), flow(END))
+
+    assert index_of(hand).complete
+    assert index_of(hand).files[0].complete
+
+
+def test_a_recorder_that_comes_back_goes_on_counting_where_the_files_end(hand, tmp_path):
+    first = hand()
+    begin(first)
+    first.take(scan(2), scan(4))
+    first.intake.close()
+
+    second = hand()
+    second.take(flow(ALIVE), observation(0), wiring(1, '{"a": 1}', dump=True), scan(6), flow(END))
+
+    assert [frame["frame_num"] for frame in read(second.path(1))] == [0, 1, 6]
+    assert (second.intake.counts.repeated, second.intake.counts.restarts) == (2, 0)
+    index = index_of(second)
+    assert (index.frames_written, index.frames_lost) == (5, 2)
+    assert [missing[:2] for missing in index.missing] == [(3, 4), (5, 6)]
+    assert [(file.first_frame, file.frames_written) for file in index.files] == [(0, 4), (4, 1)]
+
+
+def test_frames_without_a_place_are_named_in_the_index(hand, tmp_path):
+    blocked = tmp_path / "data"
+    blocked.write_text("")
+    hand = hand(data_dirs=[blocked], queue_bytes=2 * len(encode(scan(0))))
+    hand.directory = blocked
+    hand.take(*(scan(number) for number in range(4)))
+    blocked.unlink()
+    hand.wait(1)
+    hand.wait(1)
+
+    index = index_of(hand)
+    assert (index.frames_written, index.frames_lost) == (2, 2)
+    assert index.missing == ((2, 4, "there was no room"),)

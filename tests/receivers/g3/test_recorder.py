@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from receivers.g3.source import G3Settings, G3Source
+from receivers.g3.source import G3Source
 from receivers.recorder.rules import Preset
 from receivers.recorder.status import State
 from tests.receivers.g3.conftest import Sender, free_port, wait_for
@@ -221,10 +221,5 @@ def test_addresses_that_cannot_be_are_refused(text):
 
 
 def test_addresses_are_understood():
-    assert G3Source.parse("g3://smurf:4536") == G3Source("smurf", 4536, "g3")
+    assert G3Source.parse("g3://smurf:4536") == G3Source("smurf", 4536, "stream")
     assert G3Source.parse("g3://[::1]:4536=crate1slot2") == G3Source("::1", 4536, "crate1slot2")
-
-
-def test_settings_that_cannot_be_are_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="more than 0 s"):
-        G3Settings([tmp_path], time_per_file=0)

@@ -8,17 +8,18 @@ import threading
 import pytest
 
 from receivers.g3.recorder import G3Recorder
-from receivers.g3.source import G3Settings, G3Source
+from receivers.g3.source import G3Source
 from receivers.ocs.agent import FEED, OcsRecorder, json_safe
 from receivers.ocs.monitor import ChannelMonitor
 from receivers.ocs.recorders import Recorders
+from receivers.recorder.options import Options
 from tests.receivers.ocs.conftest import free_port, wait_for
 
 
 @pytest.fixture
 def recorder(tmp_path):
     source = G3Source("127.0.0.1", free_port())
-    made = G3Recorder(source, G3Settings([tmp_path]), lambda _line: None)
+    made = G3Recorder(source, Options((tmp_path,)), lambda _line: None)
     yield made
     made.close()
 
