@@ -254,7 +254,8 @@ def read_session(stream_id: str, session_id: int, base_dir: Path) -> RecordedSes
 def current_index(stream_id: str, session_id: int, base_dir: Path) -> SessionIndex:
     """The index of a session where the sizes of its files agree with it, else one made from the files."""
     found = find_files(stream_id, session_id, base_dir)
-    if found.index is not None and not found.notes and _sizes_agree(found):
+    is_g3 = all(path.suffix == G3_EXTENSION for path in found.paths)  # whose frames only the index counts
+    if found.index is not None and (is_g3 or (not found.notes and _sizes_agree(found))):
         return found.index
     return _from_files(stream_id, session_id, found).as_index()
 

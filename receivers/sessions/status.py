@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from receivers.g3.status import read_status
 from receivers.sessions.find import G3_EXTENSION, Found, find_files
 from receivers.sessions.index import IndexState, SessionIndex
 from receivers.sessions.part import Settings, read_settings
 from receivers.sessions.session import read_session
-from xspress3.errors import ConfigurationError
+from xspress3.errors import ConfigurationError, ProtocolError
 
 __all__ = ["SessionStatus", "load_session_status"]
 
@@ -80,6 +81,8 @@ def load_session_status(stream_id: str, session_id: int, base_dir: Path | str) -
     base_dir = Path(base_dir)
     found = find_files(stream_id, int(session_id), base_dir)
     index = found.index
+    if all(path.suffix == G3_EXTENSION for path in found.paths):
+        return _g3_status(found)
     if index is None:
         index = read_session(stream_id, int(session_id), base_dir).as_index()
     settings = _first_settings(found)
@@ -87,6 +90,18 @@ def load_session_status(stream_id: str, session_id: int, base_dir: Path | str) -
     return SessionStatus(
         index, settings, windows if isinstance(windows, list) else None, found.index is not None
     )
+
+
+def _g3_status(found: Found) -> SessionStatus:
+    """Of a session of G3 frames: its status is the detector's, what is plain of its observation the metadata."""
+    if found.index is None:
+        raise ConfigurationError(f"{found.paths[0]} has no index beside it, which alone counts its frames")
+    try:
+        said = read_status(found.paths[0])
+    except (ProtocolError, OSError) as error:
+        raise ConfigurationError(f"cannot read {found.paths[0]}: {error}") from error
+    settings = Settings(found.index.stream_id, "", {}, said["status"], said["observation"], {})
+    return SessionStatus(found.index, settings, None, True)
 
 
 def _first_settings(found: Found) -> Settings:
