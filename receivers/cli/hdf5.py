@@ -15,6 +15,7 @@ __all__ = ["leave_without_hdf5", "needs_hdf5"]
 
 @contextlib.contextmanager
 def needs_hdf5() -> Iterator[None]:
+    """Says what to install where an import within fails; `ConfigurationError`."""
     try:
         yield
     except ImportError as error:
