@@ -43,7 +43,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
             action.add_argument("stream_id", metavar="STREAM")
             action.add_argument("session_id", type=int, metavar="SESSION")
         action.add_argument("--json", action="store_true", help="print JSON")
-        action.set_defaults(command=lambda arguments, run=run: _run(run, arguments))
+        action.set_defaults(run=lambda arguments, run=run: _run(run, arguments))
 
 
 def _run(action: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:

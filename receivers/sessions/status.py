@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from receivers.g3.status import read_status
 from receivers.sessions.find import G3_EXTENSION, Found, find_files
 from receivers.sessions.index import IndexState, SessionIndex
 from receivers.sessions.part import Settings, read_settings
@@ -93,9 +92,13 @@ def load_session_status(stream_id: str, session_id: int, base_dir: Path | str) -
 
 
 def _g3_status(found: Found) -> SessionStatus:
-    """Of a session of G3 frames: its status is the detector's, what is plain of its observation the metadata."""
+    """Of a session of G3 frames: its status is the detector, its observation the metadata."""
     if found.index is None:
         raise ConfigurationError(f"{found.paths[0]} has no index beside it, which alone counts its frames")
+    try:
+        from receivers.g3.status import read_status  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise ConfigurationError(f"{error.name} is missing, which the extra `g3` brings") from error
     try:
         said = read_status(found.paths[0])
     except (ProtocolError, OSError) as error:
