@@ -19,6 +19,7 @@ from benchmarks.frames import make_frames, save_playback
 from benchmarks.latency import latency_rows
 from benchmarks.library import arming_loop, physics_rate, read_cost
 from benchmarks.link import link_rows
+from benchmarks.loading import loading_rows
 from benchmarks.pipeline import PipelineRun, run_pipeline, verify
 from benchmarks.rows import FLAT, NOTHING, Row, Wanted, missed
 from benchmarks.soak import soak_rows
@@ -149,6 +150,10 @@ PARTS = {
         lambda chosen, path: _device_rows(chosen.device_files, path),
     ),
     "survival": Part("A writer that is killed", lambda chosen, path: survival_rows(chosen.kills, path)),
+    "loading": Part(
+        "A session of 10,000 frames in 20 files: 4 x 4096 bins",
+        lambda _chosen, path: loading_rows(path),
+    ),
     "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
 }
 

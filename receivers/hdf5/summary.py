@@ -89,11 +89,11 @@ def open_file(path: Path) -> h5py.File:
     if not path.is_file():
         raise ConfigurationError(f"{path} is not a file")
     try:
-        return h5py.File(path, "r")
+        return h5py.File(path, "r", locking=False)
     except OSError:
         pass
     try:
-        return h5py.File(path, "r", swmr=True)
+        return h5py.File(path, "r", swmr=True, locking=False)
     except (OSError, RuntimeError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from None
 
