@@ -484,7 +484,7 @@ def test_a_stream_that_changed_its_type_is_refused(make_output, join, eventually
 
     def is_there():
         try:
-            after.configure(port=port, dtype="int8", shape=(-1, 2))
+            after.configure(port=port, dtype="int8", shape=(-1, 2), linger=0.1)
         except ConfigurationError:
             return False
         return True
