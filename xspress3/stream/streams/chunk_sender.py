@@ -56,6 +56,8 @@ class ChunkSender:
         Number of the sample after the last one that was sent, or gathered.
     max_samples
         That may leave in one piece.
+    pending, gatherer
+        What is whole and found no room; small chunks that wait for others. Looked at once for each chunk.
     """
 
     def __init__(self, options: StreamOptions) -> None:
@@ -63,8 +65,8 @@ class ChunkSender:
         self.numbering = Numbering(options.name or "stream")
         self.chunker = options.chunker()
         self.last_index = 0
-        self._pending: deque[Chunk] = deque()  # whole, and readers had no room
-        self._gatherer = Gatherer()  # small chunks, while readers are busy
+        self.pending: deque[Chunk] = deque()
+        self.gatherer = Gatherer()
         self._method = compression.find_method(options.compression)
         self.link = make_link(options, self.numbering)
         self.max_samples = max_samples(self.link, options)
@@ -101,7 +103,7 @@ class ChunkSender:
 
     def joins_gathered(self, data: Any) -> bool:
         """The short way for many: put `data` to those that wait, when it is as they are."""
-        gatherer = self._gatherer
+        gatherer = self.gatherer
         if not gatherer.n_samples or type(data) is not np.ndarray or not gatherer.fits(data):
             return False
         gatherer.add(data)
@@ -120,29 +122,24 @@ class ChunkSender:
         """Take samples that wait for others, or for `send_pending`; nothing may be gathered meanwhile."""
         if not self.chunker.n_waiting:
             self.chunker.seek(self.last_index)
-        self._pending.extend(self.chunker.add(array, time.monotonic(), index))
+        self.pending.extend(self.chunker.add(array, time.monotonic(), index))
 
     def flush(self) -> None:
         """Let all samples that wait for others be chunks."""
-        self._pending.extend(self.chunker.flush())
+        self.pending.extend(self.chunker.flush())
 
     def take_due(self) -> None:
         """Let samples whose time has come be chunks."""
-        self._pending.extend(self.chunker.due(time.monotonic()))
+        self.pending.extend(self.chunker.due(time.monotonic()))
 
     @property
     def is_gathered_due(self) -> bool:
         """Whether what was gathered has waited for others long enough."""
-        return time.monotonic() - self._gatherer.since >= GATHER_TIME
-
-    @property
-    def is_gathering(self) -> bool:
-        """Whether a chunk waits for others, which is to be sent soon."""
-        return self._gatherer.n_samples > 0
+        return time.monotonic() - self.gatherer.since >= GATHER_TIME
 
     def send_gathered(self, give_up: Callable[[], bool]) -> None:
         """Send what was gathered, if anything was."""
-        gatherer = self._gatherer
+        gatherer = self.gatherer
         if gatherer.n_samples:
             whole, piece = gatherer.whole()
             samples = self.samples(self.last_index, whole)
@@ -153,7 +150,7 @@ class ChunkSender:
 
     def send_pending(self, give_up: Callable[[], bool]) -> None:
         """Send chunks that are whole, in pieces where they are too large for one message."""
-        pending, most = self._pending, self.max_samples
+        pending, most = self.pending, self.max_samples
         while pending:
             chunk = pending[0]
             self._send_gap(chunk, give_up)
@@ -194,7 +191,7 @@ class ChunkSender:
 
     def _gathers(self, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> bool:
         """Put a small chunk beside others while readers are busy; `False` when it must go by itself."""
-        link, gatherer = self.link, self._gatherer
+        link, gatherer = self.link, self.gatherer
         if array.nbytes > SMALL_BYTES or not isinstance(link, SocketPublisher):
             return False
         if self.options.backlog_bytes:  # what is kept must not be used again

@@ -166,7 +166,7 @@ class OutputStream:
         """
         with self._lock:
             sender = self._need_sender()
-            if index is None and self._is_plain and sender.joins_gathered(data):
+            if sender.gatherer.n_samples and index is None and self._is_plain and sender.joins_gathered(data):
                 return
             self._raise_error()
             array = prepare(data, sender.options, self._stages)
@@ -174,9 +174,10 @@ class OutputStream:
                 return
             give_up = self._patience(timeout)
             try:
-                sender.send_pending(give_up)
+                if sender.pending:
+                    sender.send_pending(give_up)
                 if index is None and sender.send_at_once(array, give_up):
-                    if sender.is_gathering:
+                    if sender.gatherer.n_samples:
                         self._hurry.set()
                     return
                 sender.send_gathered(give_up)
