@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 import zmq
 
@@ -56,12 +55,20 @@ def _wait_until_gone(before: set[str]) -> set[str]:
 
 
 def _open_things() -> set[str]:
-    process = psutil.Process()
     threads = {f"thread {t.name}" for t in threading.enumerate() if t is not threading.main_thread()}
-    children = {f"process {child.pid}" for child in process.children()}
+    children = {f"process {pid}" for pid in _children()}
     descriptors = {f"descriptor {fd}" for fd in _descriptors()}
     segments = {f"shared memory {path.name}" for path in SHARED_MEMORY.iterdir()}
     return threads | children | descriptors | segments
+
+
+def _children() -> Iterator[str]:
+    """Child processes as the system lists them: to look through all processes costs 5 ms for each test."""
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            yield from (task / "children").read_text().split()
+        except OSError:  # a thread that has ended meanwhile
+            continue
 
 
 def _descriptors() -> set[str]:

@@ -32,6 +32,10 @@ def test_a_listed_reader_writes_and_a_stranger_is_told_why_not(keys, tmp_path):
     with serve(*FRAMES, "--wait-readers", 1, *server_keys(keys)) as server:
         port = data_port(server)
         refused = run("receivers.cli", "print", "--port", port, *receiver_keys(keys, "stranger"))
+        captured = tmp_path / "a.cbors"
+        not_captured = run(
+            "receivers.cli", "capture", captured, "--port", port, *receiver_keys(keys, "stranger")
+        )
         written = run(
             "receivers.cli",
             "write",
@@ -39,6 +43,8 @@ def test_a_listed_reader_writes_and_a_stranger_is_told_why_not(keys, tmp_path):
             *receiver_keys(keys),
         )
 
+    assert not_captured.returncode == 7
+    assert not captured.exists()
     assert refused.returncode == 7
     assert refused.stderr.startswith("xspress3-receiver: no connection: the server does not list")
     assert "Traceback" not in refused.stderr

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 
 from xspress3.stream.messages import Envelope
 
-__all__ = ["Numbering"]
+__all__ = ["Numbering", "next_session_id"]
 
 
 class Numbering:
@@ -43,3 +44,19 @@ class Numbering:
     def advance(self) -> None:
         """The message with the number that `envelope` gave was sent."""
         self.sequence += 1
+
+
+_last_session_id = 0
+_session_id_lock = threading.Lock()  # guards _last_session_id
+
+
+def next_session_id() -> int:
+    """Unix seconds, or one more than the last where that was this second.
+
+    For streams that keep nothing on disk: a process that is started again may give a number twice, and
+    readers tell its sessions from those before by the epoch.
+    """
+    global _last_session_id  # noqa: PLW0603  # one counter for all streams of the process
+    with _session_id_lock:
+        _last_session_id = max(_last_session_id + 1, int(time.time()))
+        return _last_session_id

@@ -301,6 +301,23 @@ def test_a_reader_that_was_evicted_is_told_and_holds_nobody_up(ring, reader):
         reader.read(timeout=5)
 
 
+def test_a_reader_that_was_evicted_can_sit_down_again_also_when_the_ring_is_closed(ring, reader):
+    for n in range(4):
+        ring.write(BLOCK, bytes([n]))
+    assert ring.evict(ring.readers[0])
+    ring.close()
+
+    with RingReader(ring.ring_id, "again", beside=reader) as again:
+        with again.read(timeout=5) as record:
+            assert bytes(record.memory) == b"\x03"
+        with pytest.raises(StreamEndedError):
+            again.read(timeout=5)
+        del record
+    reader.close()
+    with pytest.raises(StateError, match="closed here"):
+        RingReader(ring.ring_id, "too late", beside=reader)
+
+
 def test_more_readers_than_seats_are_refused(ring):
     readers = [RingReader(ring.ring_id, f"reader {i}") for i in range(32)]
     with pytest.raises(StreamError, match="no seat left, 32 readers"):

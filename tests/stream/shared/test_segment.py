@@ -50,6 +50,21 @@ def test_the_creator_writes_and_the_attached_side_reads():
             view.flags.writeable = True
 
 
+def test_memory_can_be_attached_again_when_its_name_is_gone():
+    with SharedMem(10) as made, SharedMem(10, made.shm_id) as seen:
+        made.to_numpy(0, "u1", 10)[:] = 7
+        made.close()
+
+        with seen.again() as again:
+            seen.close()
+            view = again.to_numpy(0, "u1", 10)
+
+            assert view.tolist() == [7] * 10
+            assert not view.flags.writeable
+        with pytest.raises(SharedMemoryError, match="its creator is gone"):
+            SharedMem(10, made.shm_id)
+
+
 def test_new_memory_is_zero_and_begins_at_a_page():
     with SharedMem(3 << 20) as memory:
         view = memory.to_numpy(0, "u1", 3 << 20)

@@ -104,8 +104,9 @@ def test_an_error_of_a_node_is_raised_when_it_is_closed(source, make_output):
 def test_a_splitter_gives_each_output_its_channels(source, way, join):
     output, reader = source
     data = np.arange(40, dtype="<f4").reshape(10, 4)
-    splitter = ChannelSplitter(reader, {"first": [0], "odd": range(1, 4, 2), "turned": [3, 0]}, **way)
-    with splitter:
+    channels = {"first": [0], "odd": range(1, 4, 2), "turned": [3, 0]}
+    # Readers in the thread that closes cannot say meanwhile that they took all.
+    with ChannelSplitter(reader, channels, linger=0.1, **way) as splitter:
         after = {name: join(one) for name, one in splitter.outputs.items()}
         output.send(data)
         found = {name: one.recv(timeout=5) for name, one in after.items()}

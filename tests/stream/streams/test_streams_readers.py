@@ -470,6 +470,27 @@ def test_readers_at_the_socket_of_a_shared_stream_hear_of_it_while_it_waits(
     assert far.recv(timeout=5)[0] == (n_sent + 1) * LARGE
 
 
+@pytest.mark.parametrize("way", ["shared by tcp"])
+def test_a_chunk_that_a_reader_at_the_socket_had_no_room_for_is_not_in_shared_memory(
+    make_output, join, in_background, tmp_path, monkeypatch, way
+):
+    output = make_output(**narrow(way))
+    reader = join(output)
+    n_sent = send_until_full(output)
+
+    sender = in_background(lambda: output.send(ramp(output.last_index, LARGE), timeout=1))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("XSPRESS3_SHARED_MEMORY", str(tmp_path))  # as on another host
+        join(output, "full from the first message on", queue_messages=1)
+    for n in range(n_sent):
+        assert reader.recv(timeout=5)[0] == (n + 1) * LARGE
+    sender.join(10)
+
+    assert [type(error) for error in sender.errors] == [StreamTimeoutError]
+    with pytest.raises(StreamTimeoutError):
+        reader.recv(timeout=0.2)
+
+
 # Senders that come back
 
 
@@ -484,7 +505,7 @@ def test_a_stream_that_changed_its_type_is_refused(make_output, join, eventually
 
     def is_there():
         try:
-            after.configure(port=port, dtype="int8", shape=(-1, 2))
+            after.configure(port=port, dtype="int8", shape=(-1, 2), linger=0.1)
         except ConfigurationError:
             return False
         return True

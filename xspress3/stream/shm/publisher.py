@@ -72,7 +72,6 @@ class ShmPublisher:
         if isinstance(message, SessionStart):
             message = replace(message, metadata={**message.metadata, RING: self.ring.ring_id})
             self._session_id = message.envelope.session_id or 0
-        self.control.wait_room(give_up)
         self._write(_fields(message), [bytes(part) for part in encode(message)], give_up)
         return self.control.send(message, is_borrowed=is_borrowed, thin=thin, give_up=give_up)
 
@@ -80,12 +79,7 @@ class ShmPublisher:
         self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
     ) -> None:
         """As `LocalPublisher.send_samples`; the ring has a copy when this returns."""
-        if self.control.n_readers:
-            self.control.wait_room(give_up)
-        try:
-            self.ring.write(self._bare(samples), samples[1], 0)
-        except StreamTimeoutError:
-            self._write(self._bare(samples), samples[1], give_up)
+        self._write(self._bare(samples), samples[1], give_up)
         self.control.pass_on(samples, block, give_up)
 
     def borrow(self, n_bytes: int, give_up: Callable[[], bool] = lambda: False) -> npt.NDArray[np.uint8]:
@@ -114,7 +108,23 @@ class ShmPublisher:
         self.control.close()
 
     def _write(self, fields: RecordFields, data: Any, give_up: Callable[[], bool]) -> None:
-        self._retry(lambda: self.ring.write(fields, data, _RETRY), give_up)
+        """Write to the ring when readers of the socket have room too: all get a message, or none does.
+
+        While the ring is waited for, others may join at the socket and fill up, so those are asked last.
+        """
+        while True:
+            if self.control.n_readers:
+                self.control.wait_room(give_up)
+            try:
+                self.ring.write(fields, data, 0)
+            except StreamTimeoutError:
+                self._retry(self._wait_ring, give_up)
+            else:
+                return
+
+    def _wait_ring(self) -> None:
+        self.ring.borrow(0, _RETRY)
+        self.ring.abandon()
 
     def _retry(self, action: Callable[[], Any], give_up: Callable[[], bool]) -> Any:
         began = time.monotonic()

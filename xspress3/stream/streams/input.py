@@ -11,29 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from xspress3.errors import (
-    ConfigurationError,
-    ProtocolError,
     SenderDiedError,
     SequenceGapError,
     StateError,
     StreamEndedError,
     StreamTimeoutError,
 )
-from xspress3.stream.messages import (
-    Alive,
-    ArrayInfo,
-    Block,
-    EndReason,
-    Loss,
-    Message,
-    SessionEnd,
-    SessionStart,
-)
-from xspress3.stream.publisher import HEARTBEAT, Samples
+from xspress3.stream.publisher import HEARTBEAT
 from xspress3.stream.streams.filters import FilterFunction, apply_filters
 from xspress3.stream.streams.options import StreamOptions
-from xspress3.stream.streams.output import STREAM, OutputStream
+from xspress3.stream.streams.output import OutputStream
 from xspress3.stream.streams.ring_buffer import RingBuffer
+from xspress3.stream.streams.sample_reader import SampleReader, Told
 from xspress3.stream.streams.sources import Source, open_source
 from xspress3.stream.tracker import Gap, SessionTracker
 
@@ -45,7 +34,7 @@ _MISSED_HEARTBEATS = 3
 _QUEUE_MESSAGES = 64
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
-Found = Union[tuple[int, Array], Gap, StreamEndedError, SequenceGapError]
+Found = Union[tuple[int, Array], Told]
 
 
 class InputStream:
@@ -89,12 +78,11 @@ class InputStream:
         self.filters: list[FilterFunction] = []
         self.on_loss: Callable[[Gap], None] | None = None
         self.buffer: RingBuffer | None = None
-        self._array_name: str | None = None
         self._source: Source | None = None
-        self._start: SessionStart | None = None
-        self._tracker: SessionTracker | None = None
+        self._reader: SampleReader | None = None
         self._found: deque[Found] = deque()
         self._is_silence_told = False
+        self._said: Mapping[str, Any] = {}  # what of `params` the stream has said
 
     @property
     def connected(self) -> bool:
@@ -104,17 +92,19 @@ class InputStream:
     @property
     def last_index(self) -> int:
         """Number of the sample after the last one that came, or that is known not to come."""
-        return 0 if self._tracker is None else self._tracker.next_frame
+        return 0 if self._reader is None else self._reader.next_index
 
     @property
     def lost(self) -> int:
         """Samples of this session that should have come and did not."""
-        return 0 if self._tracker is None else self._tracker.lost
+        tracker = self._tracker
+        return 0 if tracker is None else tracker.lost
 
     @property
     def skipped(self) -> int:
         """Samples of this session that the contract of this reader left out."""
-        return 0 if self._tracker is None else self._tracker.skipped
+        tracker = self._tracker
+        return 0 if tracker is None else tracker.skipped
 
     def connect(
         self,
@@ -157,8 +147,16 @@ class InputStream:
         options.setdefault(
             "queue_messages", min(_QUEUE_MESSAGES, params.get("queue_messages", _QUEUE_MESSAGES))
         )
-        self.params, self._array_name = params, array
+        self.params = params
         self._source = open_source(params, name=self.name, contract=wanted, timeout=timeout, **options)
+        self._reader = SampleReader(
+            self._source.endpoint,
+            array,
+            self.spec,
+            give=self._give,
+            tell=self._tell,
+            restart=self.reset_buffer_index,
+        )
         try:
             self._wait_start(timeout, is_described)
         except BaseException:
@@ -210,7 +208,8 @@ class InputStream:
     @property
     def sample_type(self) -> tuple[np.dtype[Any], Shape]:
         """Type of an element and shape of a sample, after `filters`; `StateError` before the stream began."""
-        info = self._array_info(self._need_start())
+        reader = self._need_reader()
+        info = reader.array_info(reader.need_start())
         return self._filtered(np.dtype(info.dtype), info.shape)
 
     def set_buffer(
@@ -240,7 +239,8 @@ class InputStream:
         ConfigurationError
             For values that cannot be; what was kept before is still there.
         """
-        info = self._array_info(self._need_start())
+        reader = self._need_reader()
+        info = reader.array_info(reader.need_start())
         dtype, shape = self.sample_type
         length = size if size is not None else self.params.get("buffer_size", 0)
         if fill is None and dtype == np.dtype(info.dtype):
@@ -283,7 +283,7 @@ class InputStream:
         """Leave the stream; a second call does nothing."""
         source, self._source = self._source, None
         self._found.clear()
-        self._start = self._tracker = None
+        self._reader = None
         self._drop_buffer()
         if source is not None:
             source.close()
@@ -317,10 +317,11 @@ class InputStream:
         if taken is None:
             return False
         self._is_silence_told = False
-        if isinstance(taken, tuple):
-            self._take_samples(taken)
-        else:
-            self._take_message(taken)
+        reader = self._need_reader()
+        reader.take(taken)
+        if reader.params is not self._said:
+            self._said = reader.params
+            self.params = {**self.params, **reader.params}
         return True
 
     def _check_sender(self) -> None:
@@ -338,7 +339,7 @@ class InputStream:
     def _wait_start(self, timeout: float, is_described: bool) -> None:
         """Wait for the description of the stream; who is idle and no stream of samples may come later."""
         deadline = time.monotonic() + timeout
-        while self._start is None:
+        while self._need_reader().start is None:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise StreamTimeoutError(
@@ -350,132 +351,37 @@ class InputStream:
 
     # What comes
 
-    def _take_samples(self, samples: Samples) -> None:
-        end, array, sequence, _ = samples
-        tracker = self._need_tracker()
-        if not tracker.follow(end - len(array), end, sequence):
-            fed = tracker.jump(end - len(array), end, sequence)
-            self._lose(fed.gaps)
-            if not fed.is_new:
-                return
-        self._give(end, array)
-
-    def _take_message(self, message: Message) -> None:
-        if isinstance(message, SessionStart):
-            self._begin(message)
-        elif isinstance(message, (Block, Loss, SessionEnd)):
-            fed = self._need_tracker().feed(message)
-            self._lose(fed.gaps)
-            if isinstance(message, Block) and fed.is_new:
-                self._take_block(message)
-            elif isinstance(message, SessionEnd) and message.reason is not EndReason.RESTARTED:
-                text = f"{self._need_source().endpoint}: {message.reason.value}; {message.text}"
-                self._found.append(StreamEndedError(text))
-        elif isinstance(message, Alive) and message.envelope.session_id is None and self._start is not None:
-            self._missed_the_end()
-
-    def _take_block(self, block: Block) -> None:
-        """Give the chunks of `block` as they were sent."""
-        array = block[self._array_info(self._need_start()).name].decode()
-        if not block.piece:
-            self._give(block.end_frame, array)
-            return
-        for at in range(0, len(array), block.piece):
-            piece = array[at : at + block.piece]
-            self._give(block.first_frame + at + len(piece), piece)
-
-    def _begin(self, start: SessionStart) -> None:
-        known, tracker = self._start, self._tracker
-        if known is not None and tracker is not None and start.is_repeat and _is_same_session(known, start):
-            self._lose(tracker.rejoin(start))
-            return
-        self._check_kind(start)
-        self._require(start)
-        if known is not None and tracker is not None and tracker.end is None:
-            self._found.append(self._broken_off(known, start))
-        self._start, self._tracker = start, SessionTracker(start)
-        self._tracker.lost = 0  # who joins late does not miss what was before
-        if isinstance(start.metadata.get(STREAM), Mapping):
-            self.params = {**self.params, **start.metadata[STREAM]}
-        if self.buffer is not None and known is not None:
-            self.buffer.reset_index()
-
-    def _check_kind(self, start: SessionStart) -> None:
-        """Refuse a session whose samples are of another type or shape than those before."""
-        info = self._array_info(start)
-        if self._start is not None:
-            before = self._array_info(self._start)
-            if (info.dtype, info.shape) != (before.dtype, before.shape):
-                raise ProtocolError(
-                    f"the stream changed from {before.dtype} {before.shape} to {info.dtype} {info.shape}"
-                )
-
-    def _require(self, start: SessionStart) -> None:
-        """Refuse a stream that is not as `spec` says."""
-        said = start.metadata.get(STREAM)
-        if isinstance(said, Mapping):
-            StreamOptions.from_params(said).require(self.spec)
-            return
-        info = self._array_info(start)
-        known = {"dtype": info.dtype, "shape": (-1, *info.shape), "units": info.units}
-        asked = {name: value for name, value in self.spec.items() if name in known}
-        StreamOptions(**known).require(asked)  # type: ignore[arg-type]  # checked there
-
-    def _broken_off(self, known: SessionStart, start: SessionStart) -> Found:
-        """What to say of a session that is followed by another and did not end."""
-        where = f"{self._need_source().endpoint}: after sample {self.last_index - 1} it"
-        if known.envelope.epoch != start.envelope.epoch:
-            return SenderDiedError(f"{where} was started again, without an end of what was before")
-        return SequenceGapError(f"{where} began again at 0; what came between was not taken in time")
-
-    def _missed_the_end(self) -> None:
-        """The sender is there and in no session: ours ended while we were cut off."""
-        tracker = self._tracker
-        if tracker is not None and tracker.end is None and tracker.received:
-            self._found.append(StreamEndedError(f"{self._need_source().endpoint}: ended while cut off"))
-            self._tracker = None
-
     def _give(self, end: int, array: Array) -> None:
         if self.filters:
             array = apply_filters(self.filters, array)
         if self.buffer is not None:
-            index = (end - 1) // self._need_tracker().step + 1
+            tracker = self._tracker
+            step = 1 if tracker is None else tracker.step
+            index = (end - 1) // step + 1
             self.buffer.new_chunk(array[-self.buffer.shape[0] :], index=index)
         self._found.append((end, array))
 
-    def _lose(self, gaps: tuple[Gap, ...]) -> None:
-        for gap in gaps:
-            if self.on_loss is not None:
-                self.on_loss(gap)
-            else:
-                self._found.append(gap)
+    def _tell(self, told: Told) -> None:
+        if isinstance(told, Gap) and self.on_loss is not None:
+            self.on_loss(told)
+        else:
+            self._found.append(told)
 
     # What must be there
 
-    def _array_info(self, start: SessionStart) -> ArrayInfo:
-        if self._array_name is None:
-            return start.arrays[0]
-        for info in start.arrays:
-            if info.name == self._array_name:
-                return info
-        names = [info.name for info in start.arrays]
-        raise ConfigurationError(f"array: {self._array_name!r}, the stream has {names}")
+    @property
+    def _tracker(self) -> SessionTracker | None:
+        return None if self._reader is None else self._reader.tracker
+
+    def _need_reader(self) -> SampleReader:
+        if self._reader is None:
+            raise StateError("the stream is not connected")
+        return self._reader
 
     def _need_source(self) -> Source:
         if self._source is None:
             raise StateError("the stream is not connected")
         return self._source
-
-    def _need_start(self) -> SessionStart:
-        self._need_source()
-        if self._start is None:
-            raise StateError("the stream has not begun, so the type of its samples is not known")
-        return self._start
-
-    def _need_tracker(self) -> SessionTracker:
-        if self._tracker is None:
-            raise ProtocolError("samples of a session whose start did not come")
-        return self._tracker
 
     def _need_buffer(self) -> RingBuffer:
         if self.buffer is None:
@@ -496,8 +402,3 @@ def _params_of(output: Union[OutputStream, Mapping[str, Any], str]) -> dict[str,
     if not isinstance(params, Mapping) or "url" not in params:
         raise StateError("connect to a stream that is not configured, or to params without 'url'")
     return dict(params)
-
-
-def _is_same_session(known: SessionStart, start: SessionStart) -> bool:
-    mine, its = known.envelope, start.envelope
-    return (mine.stream_id, mine.epoch, mine.session_id) == (its.stream_id, its.epoch, its.session_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Union
+from typing import Any, Union
 
 from xspress3.errors import StreamEndedError, StreamError
 from xspress3.stream.messages import Message, SessionStart
@@ -49,13 +49,22 @@ class MemorySource:
         StreamEndedError, SenderDiedError
             Once, when the sender has closed the ring, or died; the next call waits for another sender.
         """
+        taken: Union[Message, Samples, None] = self._read(timeout, ShmSubscriber.take)
+        return taken
+
+    def receive(self, timeout: float) -> Message | None:
+        """As `take`, with a chunk as a block."""
+        message: Message | None = self._read(timeout, ShmSubscriber.receive)
+        return message
+
+    def _read(self, timeout: float, read: Callable[[ShmSubscriber, float], Any]) -> Any:
         inner = self._inner
         if inner is None:
             inner = self._inner = self._search()
         if isinstance(inner, Subscriber):
             return self._look_for_ring(inner, timeout)
         try:
-            return inner.take(timeout)
+            return read(inner, timeout)
         except StreamEndedError:
             inner.close()
             self._inner = None
@@ -72,6 +81,11 @@ class MemorySource:
             return message
         socket.close()
         return None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a sender; a ring whose writer died says so when it is read."""
+        return self._inner is not None and self._inner.is_connected
 
     @property
     def silent_for(self) -> float:

@@ -5,43 +5,26 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import zmq
 
 from xspress3.errors import ConfigurationError, StateError, StreamTimeoutError
-from xspress3.stream import compression
-from xspress3.stream.messages import (
-    ArrayInfo,
-    Block,
-    EncodedArray,
-    EndReason,
-    Loss,
-    SessionEnd,
-    SessionStart,
-)
-from xspress3.stream.numbering import Numbering
-from xspress3.stream.publisher import ReaderStatus, Samples
+from xspress3.stream.messages import EndReason
+from xspress3.stream.publisher import ReaderStatus
 from xspress3.stream.shm import ShmPublisher
-from xspress3.stream.streams.chunker import Chunk, Chunker
-from xspress3.stream.streams.filters import FilterFunction, apply_filters
-from xspress3.stream.streams.gatherer import SMALL_BYTES, Gatherer
-from xspress3.stream.streams.links import Link, SocketPublisher, make_link, max_samples, public_key
+from xspress3.stream.streams.chunk_sender import GATHER_TIME, LEFT_OUT, STREAM, ChunkSender
+from xspress3.stream.streams.filters import FilterFunction
+from xspress3.stream.streams.links import public_key
 from xspress3.stream.streams.options import StreamOptions
+from xspress3.stream.streams.preparing import prepare
 from xspress3.worker import Worker
 
 __all__ = ["LEFT_OUT", "STREAM", "OutputStream"]
 
-STREAM = "stream"
-"""Key of a start's metadata under which a stream describes itself."""
-LEFT_OUT = "left out by the sender"
-_GATHER_TIME = 0.002
-"""Seconds that a gathered chunk waits for others."""
 _TICK = 0.02
 """Seconds that a reader waits for the answer to its joining, and a chunk beyond its age."""
 
@@ -84,21 +67,25 @@ class OutputStream:
         self.name = name
         self.params: dict[str, Any] = {}
         self.filters: list[FilterFunction] = []
-        self.last_index = 0
         self._node = None if node is None else weakref.ref(node)
         self._lock = threading.RLock()  # guards all below
         self._is_closing = False
-        self._options: StreamOptions | None = None
-        self._link: Link | None = None
+        self._scaling: FilterFunction | None = None
+        self._sender: ChunkSender | None = None
         self._ticker: Worker | None = None
         self._error: Exception | None = None
-        self._gatherer = Gatherer()  # small chunks, while readers are busy
+        self._last_index = 0
         self._hurry = threading.Event()  # wakes the ticker: something was gathered
 
     @property
     def configured(self) -> bool:
         """Whether readers can connect."""
-        return self._link is not None
+        return self._sender is not None
+
+    @property
+    def last_index(self) -> int:
+        """Number of the sample after the last one that was sent."""
+        return self._last_index if self._sender is None else self._sender.last_index
 
     @property
     def node(self) -> Any:
@@ -108,12 +95,12 @@ class OutputStream:
     @property
     def url(self) -> str:
         """Where readers find it."""
-        return self._need_link().endpoint
+        return self._need_sender().link.endpoint
 
     @property
     def readers(self) -> list[ReaderStatus]:
         """Who reads, under which contract, and how far behind; also while `send` waits for one of them."""
-        return self._need_link().readers
+        return self._need_sender().link.readers
 
     def configure(self, **options: Any) -> None:
         """Choose, listen, and begin; see `StreamOptions` for all that can be chosen.
@@ -126,41 +113,35 @@ class OutputStream:
             When it was configured and not closed.
         """
         with self._lock:
-            if self._link is not None:
+            if self._sender is not None:
                 raise StateError("configure of a stream that is, allowed once until it is closed")
             chosen = StreamOptions.parse(
                 {**({"name": self.name} if self.name else {}), **self.spec}, **options
             )
-            self._options = chosen
-            self._numbering = Numbering(chosen.name or "stream")
-            self._chunker: Chunker = chosen.chunker()
-            self._pending: deque[Chunk] = deque()  # whole, and readers had no room
-            self._gatherer = Gatherer()
-            self._scaling = chosen.scaling()
-            self._method = compression.find_method(chosen.compression)
-            self._sample_shape = chosen.shape[1:]
-            self._n_samples = None if chosen.shape[0] == -1 else chosen.shape[0]
-            self._is_closing = False
-            self._link = make_link(chosen, self._numbering)
-            self._max_samples = max_samples(self._link, chosen)
-            self.params = {
-                **chosen.to_params(),
-                "curve_public_key": public_key(chosen),
-                "url": self._link.endpoint,
-            }
-            try:
-                self._begin()
-            except BaseException:
-                link, self._link = self._link, None
-                link.close()
-                raise
-            self._ticker = Worker(
-                f"stream-{chosen.name or 'output'}", self._tick, self._tick_failed, self._hurry.set
-            )
-            self._ticker.start()
+            self._open(chosen)
         node = self.node
         if node is not None and hasattr(node, "after_output_configure"):
             node.after_output_configure(self.name)
+
+    def _open(self, options: StreamOptions) -> None:
+        self._is_closing = False
+        self._scaling = options.scaling()
+        sender = ChunkSender(options)
+        try:
+            self.params = {
+                **options.to_params(),
+                "curve_public_key": public_key(options),
+                "url": sender.link.endpoint,
+            }
+            sender.begin(self.params, self._patience(options.linger))
+        except BaseException:
+            sender.close()
+            raise
+        self._sender = sender
+        self._ticker = Worker(
+            f"stream-{options.name or 'output'}", self._tick, self._tick_failed, self._hurry.set
+        )
+        self._ticker.start()
 
     def send(self, data: Any, index: int | None = None, *, timeout: float | None = None) -> None:
         """Send samples.
@@ -184,34 +165,45 @@ class OutputStream:
             Before `configure` and after `close`.
         """
         with self._lock:
-            if index is None and self._joins_gathered(data):
+            sender = self._need_sender()
+            if sender.gatherer.n_samples and index is None and self._is_plain and sender.joins_gathered(data):
                 return
-            self._need_link()
             self._raise_error()
-            array = self._prepare(data)
+            array = prepare(data, sender.options, self._stages)
             if not len(array):
                 return
             give_up = self._patience(timeout)
-            if self._pending:
-                self._send_pending(give_up)
-            if index is None and self._is_chunk(len(array)):
-                if not self._gathers(array, give_up):
-                    self._send_piece(self.last_index + len(array), array, give_up)
-                return
-            self._send_gathered(give_up)
-            if not self._chunker.n_waiting:
-                self._chunker.seek(self.last_index)
-            self._pending.extend(self._chunker.add(array, time.monotonic(), index))
+            try:
+                if sender.pending:
+                    sender.send_pending(give_up)
+                if index is None and sender.send_at_once(array, give_up):
+                    if sender.gatherer.n_samples:
+                        self._hurry.set()
+                    return
+                sender.send_gathered(give_up)
+            except zmq.Again:
+                raise self._gave_up() from None
+            sender.add(array, index)
             with suppress(StreamTimeoutError):  # they were taken: the next call waits for their turn
-                self._send_pending(give_up)
+                self._patiently(lambda: sender.send_pending(give_up))
+
+    @property
+    def _stages(self) -> list[FilterFunction]:
+        """What arrays go through."""
+        return self.filters if self._scaling is None else [*self.filters, self._scaling]
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether arrays go through nothing, and nothing has failed that is to be raised."""
+        return not self.filters and self._scaling is None and self._error is None
 
     def flush(self, timeout: float | None = None) -> None:
         """Send what waits to fill a chunk; after a `StreamTimeoutError` it goes on waiting."""
         with self._lock:
-            self._need_link()
-            self._send_gathered(self._patience(timeout))
-            self._pending.extend(self._chunker.flush())
-            self._send_pending(self._patience(timeout))
+            sender, give_up = self._need_sender(), self._patience(timeout)
+            self._patiently(lambda: sender.send_gathered(give_up))
+            sender.flush()
+            self._patiently(lambda: sender.send_pending(give_up))
 
     @contextmanager
     def borrow(self, n_samples: int, timeout: float | None = None) -> Iterator[npt.NDArray[Any]]:
@@ -221,19 +213,17 @@ class OutputStream:
         error inside sends nothing. The array must not be written any more once the block has ended.
         """
         with self._lock:
-            link, options = self._need_link(), self._need_options()
+            sender = self._need_sender()
+            link, options = sender.link, sender.options
             if not isinstance(link, ShmPublisher):
                 raise StateError("borrow of a plain stream, allowed is transfermode='sharedmem'")
             if self.filters or self._scaling is not None:
                 raise StateError("borrow of a stream with filters or scale and offset, allowed are none")
-            allowed = self._n_samples or f"1..{self._max_samples}, as chunk_size and buffer_size make it"
-            if n_samples != (self._n_samples or n_samples) or not 1 <= n_samples <= self._max_samples:
-                raise ConfigurationError(f"borrow of {n_samples} samples, allowed are {allowed}")
+            _check_length(n_samples, options.shape[0], sender.max_samples)
             self.flush(timeout)
-            shape = (n_samples, *self._sample_shape)
-            n_bytes = n_samples * options.bytes_per_sample
-            memory = self._patiently(lambda give_up: link.borrow(n_bytes, give_up), self._patience(timeout))
-            array = memory.view(options.dtype).reshape(shape)
+            n_bytes, give_up = n_samples * options.bytes_per_sample, self._patience(timeout)
+            memory = self._patiently(lambda: link.borrow(n_bytes, give_up))
+            array = memory.view(options.dtype).reshape((n_samples, *options.shape[1:]))
             try:
                 yield array
             except BaseException:
@@ -241,17 +231,18 @@ class OutputStream:
                 raise
             finally:
                 array.flags.writeable = False
-            samples = self._samples(self.last_index + n_samples, array)
-            link.commit(samples, lambda: self._block(samples, array.copy()))
-            self._sent(samples)
+            samples = sender.samples(sender.last_index + n_samples, array)
+            link.commit(samples, lambda: sender.block(samples, array.copy()))
+            sender.sent(samples)
 
     def reset_buffer_index(self) -> None:
         """Begin to number samples at 0 again; readers are told."""
         with self._lock:
-            self._need_link()
+            sender = self._need_sender()
             self._end(EndReason.RESTARTED, "numbers begin at 0 again")
-            self._chunker.reset_index()
-            self._begin()
+            sender.chunker.reset_index()
+            give_up = self._patience(sender.options.linger)
+            self._patiently(lambda: sender.begin(self.params, give_up))
 
     def close(self) -> None:
         """Send what waits, tell readers that it was all, and close; a second call does nothing.
@@ -265,13 +256,15 @@ class OutputStream:
         if self._ticker is not None:
             self._ticker.close(10.0)
         with self._lock:
-            link, self._link, self._ticker = self._link, None, None
-            if link is None:
+            sender, self._ticker = self._sender, None
+            if sender is None:
                 return
             try:
-                self._say_farewell(link)
+                self._say_farewell()
             finally:
-                link.close()
+                self._last_index, self._sender = sender.last_index, None
+                self._is_closing = True
+                sender.close()
             self._raise_error()
 
     def __enter__(self) -> OutputStream:
@@ -280,161 +273,18 @@ class OutputStream:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
-    # What arrays go through
-
-    def _prepare(self, data: Any) -> npt.NDArray[Any]:
-        """`data` as it shall be sent."""
-        options = self._need_options()
-        array = self._as_array(data, options)
-        if self.filters:
-            array = apply_filters(self.filters, array)
-        if self._scaling is not None:
-            array = apply_filters([self._scaling], array)
-        if array.dtype != options.dtype or array.shape[1:] != self._sample_shape or not array.ndim:
-            raise ConfigurationError(
-                f"data: {array.dtype} {array.shape}, allowed is {options.dtype} {options.shape}, -1 for any"
-            )
-        return array.copy() if options.copy else array
-
-    @staticmethod
-    def _as_array(data: Any, options: StreamOptions) -> npt.NDArray[Any]:
-        if isinstance(data, np.ndarray):
-            return data
-        if isinstance(data, (bytes, bytearray, memoryview)):
-            try:
-                return np.frombuffer(data, options.dtype).reshape(options.shape)
-            except ValueError as error:
-                raise ConfigurationError(f"data: {len(data)} bytes: {error}") from None
-        return np.asarray(data)
-
-    def _is_chunk(self, n_samples: int) -> bool:
-        """Whether so many samples make a chunk and a message of their own."""
-        chunker = self._chunker
-        most = min(self._max_samples, chunker.max_samples or n_samples)
-        return chunker.min_samples <= n_samples <= most and not chunker.n_waiting
-
-    def _gathers(self, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> bool:
-        """Put a small chunk beside others while readers are busy; `False` when it must go by itself."""
-        link, gatherer = self._link, self._gatherer
-        if array.nbytes > SMALL_BYTES or not isinstance(link, SocketPublisher):
-            return False
-        if self._need_options().backlog_bytes:  # what is kept must not be used again
-            return False
-        if gatherer.n_samples and link.is_busy and gatherer.fits(array):
-            gatherer.add(array)
-            return True
-        self._send_gathered(give_up)
-        if not link.is_busy:
-            return False
-        gatherer.begin(array, time.monotonic())
-        self._hurry.set()
-        return True
-
-    def _joins_gathered(self, data: Any) -> bool:
-        """The short way for many: put `data` to those that wait, when it is as they are."""
-        gatherer = self._gatherer
-        if not gatherer.n_samples or type(data) is not np.ndarray or self.filters or self._error is not None:
-            return False
-        if self._scaling is not None or not gatherer.fits(data):
-            return False
-        gatherer.add(data)
-        return True
-
-    def _send_gathered(self, give_up: Callable[[], bool]) -> None:
-        gatherer = self._gatherer
-        if gatherer.n_samples:
-            whole, piece = gatherer.whole()
-            samples = self._samples(self.last_index + len(whole), whole)
-            block, link = self._block(samples, whole, piece), self._need_link()
-            item = self._patiently(
-                lambda patience: link.send(block, is_borrowed=True, give_up=patience), give_up
-            )
-            self._sent(samples)
-            gatherer.sent(item.tracker)
-
-    def _send_gap(self, chunk: Chunk, give_up: Callable[[], bool]) -> None:
-        """Tell of samples that were left out before `chunk`."""
-        n_missing = chunk.first_index - self.last_index  # 0 when it was told before and the chunk had to wait
-        if n_missing:
-            link = self._need_link()
-            loss = Loss(self._numbering.envelope(), self.last_index, n_missing, LEFT_OUT)
-            self._patiently(lambda patience: link.send(loss, give_up=patience), give_up)
-            self._numbering.advance()
-            self.last_index = chunk.first_index
-
-    def _send_pending(self, give_up: Callable[[], bool]) -> None:
-        """Send chunks that are whole, in pieces where they are too large for one message."""
-        pending, most = self._pending, self._max_samples
-        while pending:
-            chunk = pending[0]
-            self._send_gap(chunk, give_up)
-            piece, rest = chunk.data[:most], chunk.data[most:]
-            self._send_piece(chunk.index - len(rest), piece, give_up)
-            if len(rest):
-                pending[0] = Chunk(chunk.index, rest)
-            else:
-                pending.popleft()
-
-    def _send_piece(self, end: int, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> None:
-        samples = (end, array, self._numbering.sequence, time.time_ns())
-        try:
-            self._need_link().send_samples(samples, lambda: self._block(samples, array), give_up)
-        except zmq.Again:
-            raise self._gave_up() from None
-        self._sent(samples)
-
-    def _samples(self, end: int, array: npt.NDArray[Any]) -> Samples:
-        return end, array, self._numbering.sequence, time.time_ns()
-
-    def _sent(self, samples: Samples) -> None:
-        self._numbering.sequence += 1
-        self.last_index = samples[0]
-
-    def _block(self, samples: Samples, array: npt.NDArray[Any], piece: int = 0) -> Block:
-        """The long form of a chunk, or of several of `piece` samples each, packed."""
-        end, _, _, time_ns = samples
-        plain = np.ascontiguousarray(array)
-        name = self._need_options().compression
-        encoded = EncodedArray("data", plain.dtype, plain.shape, name, self._method.compress(plain))
-        first, n_samples = end - len(plain), len(plain)
-        return Block(self._numbering.envelope(time_ns), first, n_samples, (encoded,), piece=piece)
-
-    # Sessions
-
-    def _begin(self) -> None:
-        options, link = self._need_options(), self._need_link()
-        self._numbering.begin(_next_session_id())
-        self.last_index = 0
-        dtype = options.dtype if options.dtype.names else options.dtype.str
-        array = ArrayInfo("data", dtype, self._sample_shape, options.units, options.compression)
-        public = {name: value for name, value in self.params.items() if not name.startswith("curve_")}
-        start = SessionStart(
-            self._numbering.envelope(),
-            n_frames=None,
-            frames_per_block=options.chunk_size,
-            arrays=(array,),
-            metadata={STREAM: public},
-            start_time_ns=time.time_ns(),
-        )
-        self._patiently(lambda give_up: link.send(start, give_up=give_up), self._patience(options.linger))
-        self._numbering.advance()
-
     def _end(self, reason: EndReason, text: str) -> None:
-        options, link = self._need_options(), self._need_link()
-        self.flush(options.linger)
-        n = self.last_index
-        end = SessionEnd(self._numbering.envelope(), reason, n, n, 0, text)
-        self._patiently(lambda give_up: link.send(end, give_up=give_up), self._patience(options.linger))
-        self._numbering.end()
+        sender = self._need_sender()
+        self.flush(sender.options.linger)
+        give_up = self._patience(sender.options.linger)
+        self._patiently(lambda: sender.end(reason, text, give_up))
 
-    def _say_farewell(self, link: Link) -> None:
-        self._link, self._is_closing = link, False
+    def _say_farewell(self) -> None:
+        self._is_closing = False
         try:
             self._end(EndReason.COMPLETE, "closed")
         except StreamTimeoutError as error:
             self._error = self._error or error
-        finally:
-            self._link, self._is_closing = None, True
 
     # Waiting
 
@@ -448,16 +298,16 @@ class OutputStream:
     def _closes(self) -> bool:
         return self._is_closing
 
-    def _patiently(self, action: Callable[[Callable[[], bool]], Any], give_up: Callable[[], bool]) -> Any:
+    def _patiently(self, action: Callable[[], Any]) -> Any:
         try:
-            return action(give_up)
+            return action()
         except zmq.Again:
             raise self._gave_up() from None
 
     def _gave_up(self) -> Exception:
         if self._is_closing:
             return StateError(f"stream {self.name or ''} was closed while a reader was waited for")
-        slow = ", ".join(reader.name for reader in self._need_link().readers if reader.contract == "lossless")
+        slow = ", ".join(reader.name for reader in self.readers if reader.contract == "lossless")
         return StreamTimeoutError(f"readers that must not miss anything have no room: {slow}")
 
     # In the background
@@ -467,18 +317,18 @@ class OutputStream:
         while not stop.is_set():
             if self._hurry.wait(_TICK):
                 self._hurry.clear()
-                stop.wait(_GATHER_TIME)
+                stop.wait(GATHER_TIME)
             with self._lock:
-                link = self._link
-                if link is None:
+                sender = self._sender
+                if sender is None:
                     return
-                link.serve()
-                self._pending.extend(self._chunker.due(time.monotonic()))
+                sender.link.serve()
+                sender.take_due()
                 # Not to be waited for here: who sends meanwhile shall be able to give up.
-                with suppress(StreamTimeoutError, StateError):
-                    if time.monotonic() - self._gatherer.since >= _GATHER_TIME:
-                        self._send_gathered(lambda: True)
-                    self._send_pending(lambda: True)
+                with suppress(zmq.Again):
+                    if sender.is_gathered_due:
+                        sender.send_gathered(lambda: True)
+                    sender.send_pending(lambda: True)
 
     def _tick_failed(self, error: Exception) -> None:
         self._error = error
@@ -488,24 +338,14 @@ class OutputStream:
         if error is not None:
             raise error
 
-    def _need_link(self) -> Link:
-        if self._link is None:
+    def _need_sender(self) -> ChunkSender:
+        if self._sender is None:
             raise StateError("the stream is not configured, or was closed")
-        return self._link
-
-    def _need_options(self) -> StreamOptions:
-        if self._options is None:
-            raise StateError("the stream is not configured")
-        return self._options
+        return self._sender
 
 
-_last_session_id = 0
-_session_id_lock = threading.Lock()  # guards _last_session_id
-
-
-def _next_session_id() -> int:
-    """Unix seconds, or one more than the last where that was this second."""
-    global _last_session_id  # noqa: PLW0603  # one counter for all streams of the process
-    with _session_id_lock:
-        _last_session_id = max(_last_session_id + 1, int(time.time()))
-        return _last_session_id
+def _check_length(n_samples: int, fixed: int, most: int) -> None:
+    """Refuse to lend memory for so many samples; `fixed` is -1 where any number will do."""
+    if n_samples != (n_samples if fixed == -1 else fixed) or not 1 <= n_samples <= most:
+        allowed = f"1..{most}, as chunk_size and buffer_size make it" if fixed == -1 else fixed
+        raise ConfigurationError(f"borrow of {n_samples} samples, allowed are {allowed}")
