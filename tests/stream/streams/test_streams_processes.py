@@ -135,7 +135,7 @@ def test_a_sender_elsewhere_that_closes_says_so(run, join, way):
 
 @pytest.mark.parametrize("way", ELSEWHERE)
 def test_a_sender_that_is_killed_is_missed_after_three_signs_of_life(run, join, way):
-    sender = start_sender(run, way)
+    sender = start_sender(run, way, heartbeat=0.3)
     reader = join(sender.params)
     let_send(sender, 0, 5)
 
