@@ -201,7 +201,7 @@ class Record:
             session_id=self.session_id,
             frames_received=totals.frames_taken,
             frames_lost=totals.frames_lost,
-            duplicates=totals.duplicates,
+            duplicates=totals.duplicates + report.duplicates,
             is_complete=is_whole,
         )
 
@@ -235,6 +235,7 @@ class Record:
         lost = self.totals.frames_lost + sum(stop - first for first, stop, _ in self._missing_before())
         expected = self._start.n_frames if report is None else report.frames_expected
         expected = None if expected is None else max(expected - self._first_frame, 0)
+        duplicates = self.totals.duplicates if report is None else report.duplicates
         is_complete = report is not None and report.outcome in PROPER_ENDS and not lost
         return SessionIndex(
             stream_id=self.stream_id,
@@ -246,7 +247,7 @@ class Record:
             frames_expected=expected,
             frames_written=written,
             frames_lost=lost,
-            duplicates=self.totals.duplicates + (0 if before is None else before.duplicates),
+            duplicates=duplicates + (0 if before is None else before.duplicates),
             missing=missing,
             complete=is_complete and (expected is None or written == expected),
             files=(*files, *map(self._entry, self._series.files)),
