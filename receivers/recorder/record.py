@@ -19,7 +19,7 @@ from receivers.sessions.index import FileEntry, FileKind, IndexState, Missing, S
 from xspress3.stream import Block, SessionStart
 from xspress3.stream.tracker import Gap
 
-__all__ = ["Record", "Totals"]
+__all__ = ["INDEX_INTERVAL", "Record", "Totals"]
 
 INDEX_INTERVAL = 1.0
 MAX_RANGES = 10_000
@@ -86,6 +86,7 @@ class Record:
         self._on_open = on_open
         self._missing: list[Gap] = []
         self._index_due = self._flush_due = 0.0
+        self._last_index: SessionIndex | None = None
         self._flush_interval = options.flush_interval
         self._index_path = index_path(options.data_dirs[0], stream_id, session_id)
         self._series = FileSeries(
@@ -178,6 +179,12 @@ class Record:
         mine = self._as_seen_here(report)
         self._series.finish(mine)
         self._write_index(self._index(IndexState.CLOSED, mine))
+
+    def write_index_again(self) -> bool:
+        """Write the index that could not be written; whether it is there now."""
+        if self.index_error and self._last_index is not None:
+            self._write_index(self._last_index)
+        return not self.index_error
 
     def cut(self, why: str) -> None:
         """Close all, because what comes next belongs to another record; as `finish`."""
@@ -279,6 +286,7 @@ class Record:
     def _write_index(self, index: SessionIndex) -> None:
         """Write it; that it could not be is told in the status, and mended by the next time."""
         self._index_due = time.monotonic() + INDEX_INTERVAL
+        self._last_index = index
         try:
             self._index_path.parent.mkdir(parents=True, exist_ok=True)
             index.write(self._index_path)
