@@ -20,6 +20,7 @@ from benchmarks.latency import latency_rows
 from benchmarks.library import arming_loop, physics_rate, read_cost
 from benchmarks.link import link_rows
 from benchmarks.pipeline import PipelineRun, run_pipeline, verify
+from benchmarks.recorder import recorder_rows
 from benchmarks.rows import FLAT, NOTHING, Row, Wanted, missed
 from benchmarks.soak import soak_rows
 from benchmarks.streams import Plan, stream_rows
@@ -137,6 +138,10 @@ PARTS = {
     "latency": Part(
         "At 1,000 frames/s: 4 x 4096 bins, uint32", lambda chosen, _path: latency_rows(chosen.latency_frames)
     ),
+    "recorder": Part(
+        "Two ways to files: 4 x 4096 bins, uint32",
+        lambda chosen, path: recorder_rows(chosen.recorder_frames, path),
+    ),
     "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
 }
 
@@ -184,6 +189,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7, help="of `streams` (default: %(default)s)")
     parser.add_argument("--link-frames", type=int, default=100_000, help="(default: %(default)s)")
     parser.add_argument("--latency-frames", type=int, default=10_000, help="(default: %(default)s)")
+    parser.add_argument("--recorder-frames", type=int, default=50_000, help="(default: %(default)s)")
     parser.add_argument("--soak-frames", type=int, default=1_000_000, help="(default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--directory", help="where the files go; on a local disk (default: a temporary one)")

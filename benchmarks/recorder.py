@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import zmq
 
 from benchmarks.frames import make_frames
@@ -17,6 +18,7 @@ from receivers.receiver import Receiver
 from receivers.recorder.options import Options
 from receivers.recorder.sink import RecorderSink
 from receivers.sink import Sink
+from xspress3.model import N_SCALERS
 from xspress3.stream import (
     ArrayInfo,
     Block,
@@ -107,8 +109,8 @@ def _envelopes(session_id: int) -> Callable[[], Envelope]:
 
 
 def _arrays() -> tuple[EncodedArray, ...]:
-    frames = make_frames(FRAMES_PER_BLOCK)
-    histogram, scalers = frames["histogram"], frames["scalers"]
+    histogram = np.ascontiguousarray(make_frames(FRAMES_PER_BLOCK)["histogram"], dtype="<u4")
+    scalers = np.ones((*histogram.shape[:2], N_SCALERS), dtype="<u4")
     return (
         EncodedArray(
             "histogram", histogram.dtype, histogram.shape, "bslz4", bytes(compress_bslz4(histogram))
