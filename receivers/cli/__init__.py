@@ -13,6 +13,7 @@ from receivers.cli import capture, printing, replay, show, write
 from receivers.cli.reading import PROGRAM
 from receivers.cli.write import WRITER
 from receivers.recorder import command as record
+from receivers.sessions import command as sessions
 from xspress3.terminal import run_program
 
 __all__ = ["WRITER", "build_parser", "main"]
@@ -22,7 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Reads streams of an Xspress3 detector.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (printing, write, record, capture, replay, show):
+    for command in (printing, write, record, sessions, capture, replay, show):
         command.add_to(commands)
     return parser
 

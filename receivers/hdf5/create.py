@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 from pathlib import Path
 
@@ -11,7 +13,11 @@ from receivers.hdf5 import layout
 from receivers.hdf5.naming import ExistingFile, candidates, clear_way
 from xspress3.errors import SinkError
 
-__all__ = ["RefusedFileError", "create_file", "reason_of"]
+__all__ = ["UNFINISHED", "RefusedFileError", "create_file", "publish", "reason_of"]
+
+UNFINISHED = ".new"
+"""End of the name of files without a frame; one that is found later is what a killed writer has left."""
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 
 
 class RefusedFileError(SinkError):
@@ -24,21 +30,55 @@ def reason_of(error: Exception) -> str:
     return str(error) if number is None else os.strerror(number)
 
 
-def create_file(path: Path, policy: ExistingFile) -> tuple[h5py.File, Path]:
-    """A new file at `path` or, where `policy` says so, beside it; never one that exists.
+def create_file(directory: Path) -> tuple[h5py.File, Path]:
+    """A new file in `directory` under a hidden name, to be made readable and then published.
+
+    Raises
+    ------
+    RefusedFileError
+        When the system does not let it be made.
+    """
+    for number in itertools.count():
+        path = directory / f".xspress3-{os.getpid()}-{number}{UNFINISHED}"
+        if _claim(path):
+            return _open_claimed(path), path
+    raise AssertionError("numbers have an end")
+
+
+def publish(new: Path, path: Path, policy: ExistingFile) -> Path:
+    """Give the file `new` the name `path` or, where `policy` says so, one beside it; gives that.
+
+    So nobody ever finds a file of that name which cannot be opened, because its writer was killed early.
 
     Raises
     ------
     SinkError
-        Naming the path and the reason.
+        When the policy does not allow any name.
     """
     if policy is ExistingFile.OVERWRITE:
         _refuse_unfinished(path)
         clear_way(path)
     for candidate in candidates(path, policy):
-        if _claim(candidate):
-            return _open_claimed(candidate), candidate
+        if _give_name(new, candidate):
+            return candidate
     raise SinkError(f"cannot create {path}: the file exists, and the policy is {policy.value!r}")
+
+
+def _give_name(new: Path, path: Path) -> bool:
+    """Name the file; `False` when there is something of that name."""
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise RefusedFileError(f"cannot create {path}: {reason_of(error)}") from error
+        if not _claim(path):
+            return False
+        new.replace(path)  # over the empty file that was claimed
+        return True
+    new.unlink()
+    return True
 
 
 def _claim(path: Path) -> bool:

@@ -16,7 +16,8 @@ import numpy as np
 
 from receivers.hdf5 import layout
 from receivers.hdf5.append import NOTHING, Before
-from receivers.hdf5.create import reason_of
+from receivers.hdf5.create import create_file, publish, reason_of
+from receivers.hdf5.naming import ExistingFile
 from xspress3.errors import SinkError
 from xspress3.stream import Block
 from xspress3.stream.tracker import Gap
@@ -72,13 +73,17 @@ class PartFile(ABC):
 
     Parameters
     ----------
-    file, path
-        Open for writing, in which nothing is, or what `before` tells; belongs to this object from now on.
+    path, policy
+        Where the file shall be, and what to do when there is one.
     first_frame, part
         The frame that comes first in this file, and the number of the file in its session.
+    reopened
+        A file that exists, at `path`, and what it holds.
 
     Attributes
     ----------
+    path
+        Where the file is.
     first_row
         Row of `first_frame`: behind those of the sessions that the file held before.
     frames_taken
@@ -93,38 +98,59 @@ class PartFile(ABC):
     Raises
     ------
     BrokenFileError
-        When the structure could not be written; a file that was new is removed.
+        When the structure could not be written; no file is left, unless it was there before.
+    SinkError
+        When it could not be made, or the policy allows no name for it.
     """
 
     def __init__(
-        self, file: h5py.File, path: Path, first_frame: int, part: int, before: Before | None = None
+        self,
+        path: Path,
+        policy: ExistingFile,
+        first_frame: int,
+        part: int,
+        reopened: tuple[h5py.File, Before] | None = None,
     ) -> None:
         self.path = path
         self.first_frame = first_frame
         self.part = part
-        self._before = before or NOTHING
+        self._file: Any
+        self._file, self._before = reopened or (None, NOTHING)
         self.first_row = self._before.n_rows
         self.frames_taken = self.frames_written = self.frames_lost = 0
         self.is_broken = False
-        self._file: Any = file
-        self._inode = path.stat().st_ino
         self._offset = self.first_row - first_frame  # from frame to row
         self._rows = self.first_row
         self._gaps: list[Gap] = []
         self._is_dirty = False
         self._datasets: dict[str, Any] = {}
+        if reopened is None:
+            self._make(policy)
+        else:
+            self._open(self._file)
+        self._inode = self.path.stat().st_ino
+
+    def _make(self, policy: ExistingFile) -> None:
+        """Make the file, and name it when it can be read."""
+        self._file, new = create_file(self.path.parent)
         try:
             with self._guard("writing the structure"):
-                if before is None:
-                    self._build(file)
-                self._datasets = self._find(file)
-                self._datasets.update((name, file[layout.COUNTS][name]) for name in file[layout.COUNTS])
-                file.flush()
-                file.swmr_mode = True
-        except BrokenFileError:
-            if before is None:
-                path.unlink(missing_ok=True)  # made for this, and without a frame
+                self._build(self._file)
+            self._open(self._file)
+            self.path = publish(new, self.path, policy)
+        except SinkError:
+            if self._file is not None:
+                self._file.close()
+            new.unlink(missing_ok=True)
             raise
+
+    def _open(self, file: h5py.File) -> None:
+        """Find what grows, and let readers in."""
+        with self._guard("writing the structure"):
+            self._datasets = self._find(file)
+            self._datasets.update((name, file[layout.COUNTS][name]) for name in file[layout.COUNTS])
+            file.flush()
+            file.swmr_mode = True
 
     @abstractmethod
     def _build(self, file: h5py.File) -> None:

@@ -1,4 +1,7 @@
-"""A file of ours as the session that it came from: starts, blocks and losses as a streamer sends them."""
+"""A file of ours as the session that it came from: starts, blocks and losses as a streamer sends them.
+
+A file that is a part of a session makes a session of its own, which begins with frame 0.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,8 @@ class _Session:
         self._entry, self._counts = file[layout.ENTRY], file[layout.COUNTS]
         self._detector = file[layout.DETECTOR]
         self._data = self._detector["data"]
-        self._missing = self._counts["missing"][()].tolist()
+        first_frame = int(self._entry["first_frame"][()]) if "first_frame" in self._entry else 0
+        self._missing = (self._counts["missing"][()] - first_frame).tolist()  # as rows
         self._reasons = [bytes(text).decode(errors="replace") for text in self._counts["missing_reason"][()]]
         self._n_rows = min(len(self._detector["frame_number"]), len(self._data))
         self._n_frames = self._n_lost = 0

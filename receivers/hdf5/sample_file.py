@@ -24,7 +24,6 @@ import numpy as np
 import numpy.typing as npt
 
 from receivers.hdf5 import layout
-from receivers.hdf5.create import create_file
 from receivers.hdf5.naming import ExistingFile, safe_name
 from receivers.hdf5.part_file import PartFile
 from receivers.text import storable
@@ -92,8 +91,7 @@ class SampleFile(PartFile):
         self._start = start
         self._names = [array.name for array in start.arrays]
         self._blocks: list[tuple[int, int, float]] = []
-        file, made = create_file(path, policy)
-        super().__init__(file, made, first_frame, part)
+        super().__init__(path, policy, first_frame, part)
 
     def _build(self, file: h5py.File) -> None:
         layout.build_entry(file, self._start, self.first_frame, self.part)

@@ -11,13 +11,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import Enum
 from pathlib import Path
-from typing import Union
 
 from receivers.geometry import Geometry
 from receivers.hdf5.create import RefusedFileError
+from receivers.hdf5.facts import FileFacts, FileState, facts_of
+from receivers.hdf5.kept import Kept
 from receivers.hdf5.naming import ExistingFile
 from receivers.hdf5.part_file import BrokenFileError, PartEnd, PartFile
 from receivers.hdf5.sample_file import SampleFile
@@ -39,38 +38,6 @@ RETRY_TIME = 1.0
 CONTINUED = "continued"
 """Reason of the end of a file behind which the session goes on in another one."""
 _PROPER = (Outcome.COMPLETE, Outcome.STOPPED, Outcome.RESTARTED)
-
-Kept = Union[Block, Gap]
-
-
-class FileState(str, Enum):
-    """What became of a file."""
-
-    OPEN = "open"
-    CLOSED = "closed"
-    BROKEN = "broken"
-    """A write failed: it holds what its last flush has put there."""
-
-
-@dataclass(frozen=True)
-class FileFacts:
-    """One file of a session.
-
-    Parameters
-    ----------
-    frames_written
-        Frames that are there when the file is opened again, whatever happens to this process.
-    is_complete
-        Whether it holds each frame from its first to that of the next file, or to the end.
-    """
-
-    path: Path
-    part: int
-    first_frame: int
-    frames_written: int
-    state: FileState
-    is_complete: bool
-    size_bytes: int
 
 
 class FileSeries:
@@ -126,8 +93,7 @@ class FileSeries:
         self._file: PartFile | None = None
         self._directory = self._directories[0]  # of the open file
         self._done: list[FileFacts] = []
-        self._kept: list[Kept] = []  # all since the last good flush
-        self._kept_bytes = 0
+        self._kept = Kept()  # all since the last good flush
         self._left_alone: dict[Path, tuple[float, str]] = {}  # until when, and why
         self.is_broken = False
 
@@ -135,7 +101,9 @@ class FileSeries:
     def files(self) -> list[FileFacts]:
         """Every file so far, the open one last."""
         file = self._file
-        return self._done if file is None else [*self._done, _facts(file, FileState.OPEN, is_complete=False)]
+        return (
+            self._done if file is None else [*self._done, facts_of(file, FileState.OPEN, is_complete=False)]
+        )
 
     @property
     def frames_written(self) -> int:
@@ -146,7 +114,7 @@ class FileSeries:
     @property
     def frames_waiting(self) -> int:
         """Frames that were taken and would be lost if this process died now."""
-        return sum(kept.n_frames for kept in self._kept if isinstance(kept, Block))
+        return self._kept.n_frames
 
     def open(self, *, append: bool = False, first_frame: int = 0) -> Path:
         """Open the first file before any frame has come; gives its path.
@@ -185,7 +153,7 @@ class FileSeries:
 
     def lost(self, gap: Gap) -> None:
         """Note frames that will not come."""
-        self._keep_gap(gap)
+        self._kept.add_gap(gap)
         if self._file is not None:
             self._file.lost(gap)
 
@@ -204,9 +172,9 @@ class FileSeries:
             except BrokenFileError as error:
                 self._leave(file, error)
             else:
-                self._forget()
+                self._kept.clear()
         if self.frames_waiting:
-            self._open_next(self._kept[0].first_frame, 0)
+            self._open_next(0, 0)
 
     def roll(self) -> None:
         """Finish the open file, if there is one; the next block opens another one."""
@@ -228,8 +196,10 @@ class FileSeries:
         """
         try:
             self.flush()
-            if self._file is None and self._kept:  # losses behind the last frame, which nobody else tells
-                self._open_next(self._kept[0].first_frame, 0)
+            if (
+                self._file is None and self._kept.first_frame is not None
+            ):  # losses behind the last frame, which nobody else tells
+                self._open_next(0, 0)
         except NoSpaceError as error:
             raise SinkError(f"{self.frames_waiting} frames could not be written: {error}") from error
         file = self._file
@@ -254,10 +224,11 @@ class FileSeries:
         return self._file
 
     def _open_next(self, frame: int, size_bytes: int, *, append: bool = False) -> None:
-        """Open a file wherever there is room, and put there first what waits."""
-        first_frame = self._kept[0].first_frame if self._kept else frame
+        """Open a file for `frame`, wherever there is room, and put there first what waits."""
+        kept_from = self._kept.first_frame
+        first_frame = frame if kept_from is None else kept_from
         refusals: list[str] = []
-        for directory in self._usable(size_bytes + self._kept_bytes, refusals):
+        for directory in self._usable(size_bytes + self._kept.size_bytes, refusals):
             try:
                 self._file = self._make(directory, first_frame, append=append)
             except (BrokenFileError, RefusedFileError) as error:
@@ -292,7 +263,7 @@ class FileSeries:
 
     def _write_again(self, file: PartFile, refusals: list[str]) -> bool:
         """Put into `file` what no other has for certain; `False` when it does not take it."""
-        if not self._kept:
+        if self._kept.first_frame is None:
             return True
         try:
             for kept in self._kept:
@@ -305,7 +276,7 @@ class FileSeries:
             self._leave(file, error)
             refusals.append(str(error))
             return False
-        self._forget()
+        self._kept.clear()
         return True
 
     def _usable(self, size_bytes: int, refusals: list[str]) -> Iterator[Path]:
@@ -330,7 +301,7 @@ class FileSeries:
         """Leave a broken file as it is, for ever, and its directory to the last."""
         self.is_broken = True
         self._file = None
-        self._done.append(_facts(file, FileState.BROKEN, is_complete=False))
+        self._done.append(facts_of(file, FileState.BROKEN, is_complete=False))
         self._directories.remove(self._directory)
         self._directories.append(self._directory)
         if not file.frames_written:
@@ -343,8 +314,8 @@ class FileSeries:
             self._leave(file, error)
             raise
         self._file = None
-        self._forget()
-        self._done.append(_facts(file, FileState.CLOSED, is_complete=end.is_complete))
+        self._kept.clear()
+        self._done.append(facts_of(file, FileState.CLOSED, is_complete=end.is_complete))
 
     def _end_of_session(self, file: PartFile, report: SessionReport) -> PartEnd:
         expected = report.frames_expected
@@ -356,49 +327,14 @@ class FileSeries:
         reason = f"{report.outcome.value}: {report.text}" if report.text else report.outcome.value
         return PartEnd(expected, is_whole, reason, report.end_time, report.duplicates)
 
-    # What is kept until it is safe
-
     def _keep(self, block: Block, size_bytes: int) -> None:
-        self._kept.append(_copy(block))
-        self._kept_bytes += size_bytes
+        self._kept.add_block(block, size_bytes)
         file = self._file
-        if self._kept_bytes >= MAX_KEPT_BYTES or (file is not None and file.n_waiting >= MAX_WAITING):
+        if self._kept.size_bytes >= MAX_KEPT_BYTES or (file is not None and file.n_waiting >= MAX_WAITING):
             with contextlib.suppress(NoSpaceError):  # the block was taken; the next one is refused
                 self.flush()
-
-    def _keep_gap(self, gap: Gap) -> None:
-        """Keep `gap`, as one with that before it where they touch: there is no bound to their number."""
-        last = self._kept[-1] if self._kept else None
-        if isinstance(last, Gap) and last.reason == gap.reason and _end(last) == gap.first_frame:
-            self._kept[-1] = replace(last, n_frames=last.n_frames + gap.n_frames)
-        else:
-            self._kept.append(gap)
-
-    def _forget(self) -> None:
-        self._kept.clear()
-        self._kept_bytes = 0
-
-
-def _copy(block: Block) -> Block:
-    """`block` with memory of its own; that of the sender is lent for one call."""
-    arrays = tuple(replace(array, payload=bytes(array.payload)) for array in block.arrays)
-    return replace(block, arrays=arrays)
-
-
-def _end(gap: Gap) -> int:
-    return gap.first_frame + gap.n_frames
 
 
 def _end_of_part(file: PartFile) -> PartEnd:
     is_whole = not file.frames_lost and file.frames_taken == file.n_rows
     return PartEnd(file.n_rows, is_whole, CONTINUED, time.time())
-
-
-def _facts(file: PartFile, state: FileState, *, is_complete: bool) -> FileFacts:
-    try:
-        size_bytes = file.path.stat().st_size
-    except OSError:
-        size_bytes = 0
-    return FileFacts(
-        file.path, file.part, file.first_frame, file.frames_written, state, is_complete, size_bytes
-    )

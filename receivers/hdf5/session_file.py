@@ -12,7 +12,6 @@ from receivers.geometry import HISTOGRAM, SCALERS, Geometry
 from receivers.hdf5 import layout
 from receivers.hdf5.append import reopen_file
 from receivers.hdf5.columns import COLUMNS, Columns, Rows
-from receivers.hdf5.create import create_file
 from receivers.hdf5.naming import ExistingFile
 from receivers.hdf5.part_file import PartFile
 from xspress3.stream import Block, SessionStart
@@ -47,12 +46,8 @@ class SessionFile(PartFile):
         self._geometry = geometry
         self._columns = Columns(geometry)
         self._compression = geometry.compression
-        if append:
-            file, before = reopen_file(path, start, geometry)
-            super().__init__(file, path, first_frame, part, before)
-        else:
-            file, made = create_file(path, policy)
-            super().__init__(file, made, first_frame, part)
+        reopened = reopen_file(path, start, geometry) if append else None
+        super().__init__(path, policy, first_frame, part, reopened)
 
     def _build(self, file: h5py.File) -> None:
         layout.build(file, self._start, self._geometry, self.first_frame, self.part)

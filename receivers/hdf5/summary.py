@@ -16,6 +16,7 @@ from rich.table import Table
 
 from receivers.hdf5 import layout
 from receivers.hdf5.columns import NO_COUNT
+from receivers.hdf5.sample_file import BLOCKS, SAMPLES
 from receivers.text import printable
 from xspress3.errors import ConfigurationError
 
@@ -45,6 +46,8 @@ class FileSummary:
         Frames a second at which they came; `None` where all came in one block.
     compression_ratio
         Size of the histograms over what they take in the file; `None` without any.
+    first_frame, part
+        Frame of the first row, and the number of the file in its session; both 0 where that has one file.
     counts, input_count_rates, output_count_rates, dead_time_fractions
         For each channel: sum of good events, and means over frames, `None` where there is none.
     """
@@ -63,6 +66,8 @@ class FileSummary:
     frames_lost: int
     duplicates: int
     frame_rate: float | None
+    first_frame: int
+    part: int
     counts: list[int]
     input_count_rates: list[float | None]
     output_count_rates: list[float | None]
@@ -84,11 +89,11 @@ def open_file(path: Path) -> h5py.File:
     if not path.is_file():
         raise ConfigurationError(f"{path} is not a file")
     try:
-        return h5py.File(path, "r")
+        return h5py.File(path, "r", locking=False)
     except OSError:
         pass
     try:
-        return h5py.File(path, "r", swmr=True)
+        return h5py.File(path, "r", swmr=True, locking=False)
     except (OSError, RuntimeError) as error:
         raise ConfigurationError(f"cannot read {path}: {error}") from None
 
@@ -111,10 +116,9 @@ def read_summary(path: Path) -> FileSummary:
 
 
 def _read(file: h5py.File, path: Path) -> FileSummary:
-    entry, counts, detector = file[layout.ENTRY], file[layout.COUNTS], file[layout.DETECTOR]
+    entry, counts = file[layout.ENTRY], file[layout.COUNTS]
     end_reason = _text(entry["end_reason"])
     expected = int(counts["frames_expected"][()])
-    n_written = sum(int((slab >= 0).sum()) for slab in _slabs(detector["frame_number"]))
     return FileSummary(
         path=str(path),
         stream_id=_text(entry["stream_id"]),
@@ -124,17 +128,40 @@ def _read(file: h5py.File, path: Path) -> FileSummary:
         is_finished=end_reason != layout.NOT_FINISHED,
         is_complete=bool(entry["complete"][()]),
         size_bytes=path.stat().st_size,
-        compression_ratio=_compression_ratio(detector, n_written),
         frames_expected=None if expected < 0 else expected,
-        frames_written=n_written,
         frames_lost=int(counts["frames_lost"][()]),
         duplicates=int(counts["duplicates"][()]),
-        frame_rate=_frame_rate(detector["timestamp"]),
-        counts=_sums(detector["all_good"]),
-        input_count_rates=_means(detector["input_count_rate"]),
-        output_count_rates=_means(detector["output_count_rate"]),
-        dead_time_fractions=_means(detector["dead_time_fraction"]),
+        first_frame=int(entry["first_frame"][()]) if "first_frame" in entry else 0,
+        part=int(entry["part"][()]) if "part" in entry else 0,
+        **(_of_samples(file) if SAMPLES in file else _of_frames(file[layout.DETECTOR])),
     )
+
+
+def _of_frames(detector: h5py.Group) -> dict[str, Any]:
+    n_written = sum(int((slab >= 0).sum()) for slab in _slabs(detector["frame_number"]))
+    return {
+        "frames_written": n_written,
+        "compression_ratio": _compression_ratio(detector, n_written),
+        "frame_rate": _frame_rate(detector["timestamp"]),
+        "counts": _sums(detector["all_good"]),
+        "input_count_rates": _means(detector["input_count_rate"]),
+        "output_count_rates": _means(detector["output_count_rate"]),
+        "dead_time_fractions": _means(detector["dead_time_fraction"]),
+    }
+
+
+def _of_samples(file: h5py.File) -> dict[str, Any]:
+    """The same of a file without a detector: samples have no channels and no dead time."""
+    n_written = sum(int(slab.sum()) for slab in _slabs(file[BLOCKS]["n_frames"]))
+    return {
+        "frames_written": n_written,
+        "compression_ratio": None,
+        "frame_rate": None,
+        "counts": [],
+        "input_count_rates": [],
+        "output_count_rates": [],
+        "dead_time_fractions": [],
+    }
 
 
 def _text(dataset: h5py.Dataset) -> str:

@@ -27,7 +27,7 @@ def main() -> None:
     # As where the system does not tell how much room there is, with quotas for example.
     blindly = {"min_free_bytes": -(1 << 60)}
     files = FileSeries(start, geometry, [Path(directory)], "s_{:03d}.h5".format, **blindly)
-    chance = random.Random(int(seed))  # noqa: S311  # no secret
+    chance = random.Random(int(seed))  # no secret
     for first in range(0, 400, 4):
         try:
             files.write(sender.block_message(first, 4))

@@ -481,11 +481,12 @@ def test_overwriting_spares_a_file_that_another_program_writes(sender, tmp_path)
     sink.begin(sender.start_message(8))
     program = (
         "import sys; from pathlib import Path;"
-        "from receivers.hdf5.create import create_file; from receivers.hdf5.naming import ExistingFile;"
-        "create_file(Path(sys.argv[1]), ExistingFile.OVERWRITE)"
+        "from receivers.hdf5.create import publish; from receivers.hdf5.naming import ExistingFile;"
+        "publish(Path(sys.argv[2]), Path(sys.argv[1]), ExistingFile.OVERWRITE)"
     )
 
-    command = [sys.executable, "-c", program, tmp_path / "scan.h5"]
+    (tmp_path / "new").write_text("new")
+    command = [sys.executable, "-c", program, tmp_path / "scan.h5", tmp_path / "new"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert "SinkError" in done.stderr

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import h5py
 import hdf5plugin  # noqa: F401  # registers the filter
 import numpy as np
 import pytest
 
+from receivers import cli
 from receivers.hdf5.layout import COUNTS
 from receivers.hdf5.sample_file import BLOCKS, SAMPLES, fill_value, storage_type
+from receivers.hdf5.summary import read_summary
 from receivers.hdf5.writer import Hdf5Sink
 from receivers.receiver import Receiver
 from xspress3.stream import OutputStream, Subscriber
@@ -20,17 +24,17 @@ EVENT = np.dtype([("time", "<i8"), ("channel", "u1"), ("energy", "<f4"), ("trace
 def record(tmp_path):
     """Records what `say` sends to a stream with the given options; gives the report and the file."""
 
-    def receive(say, **options):
+    def receive(say, sessions=1, **options):
         sink = Hdf5Sink(tmp_path)
         with OutputStream(name="signals") as output:
             output.configure(protocol="tcp", **options)
-            with Subscriber(output.url) as subscriber:
+            with Subscriber(output.url) as subscriber, ThreadPoolExecutor(1) as other:
                 subscriber.wait_joined(10)
-                say(output)
-                output.close()
+                sending = other.submit(lambda: (say(output), output.close()))
                 receiver = Receiver(subscriber, [sink], notify=lambda _line: None)
-                (report,) = receiver.run(sessions=1, idle_timeout=5)
-        return report, sink
+                reports = receiver.run(sessions=sessions, idle_timeout=5)
+                sending.result(10)
+        return reports[0], sink
 
     return receive
 
@@ -90,6 +94,9 @@ def test_samples_that_were_left_out_are_told_and_look_like_nothing(record):
         assert (data[20:] == 2).all()
         assert file[COUNTS]["missing"][()].tolist() == [[10, 20]]
         assert file["/entry/complete"][()] == 0
+    summary = read_summary(sink.finished[0][1])
+    assert (summary.frames_written, summary.frames_lost, summary.counts) == (20, 10, [])
+    assert cli.main(["show", str(sink.finished[0][1])]) == 0
 
 
 def test_numbers_that_begin_again_begin_a_new_file(record, tmp_path):
@@ -98,11 +105,13 @@ def test_numbers_that_begin_again_begin_a_new_file(record, tmp_path):
         output.reset_buffer_index()
         output.send(np.ones((5, 1), "int16"))
 
-    _, sink = record(say, dtype="int16", shape=(-1, 1))
+    _, sink = record(say, sessions=2, dtype="int16", shape=(-1, 1))
 
     with h5py.File(sink.finished[0][1]) as file:
         assert file[SAMPLES]["data"].shape == (10, 1)
         assert file["/entry/end_reason"].asstr()[()].startswith("restarted")
+    with h5py.File(sink.finished[1][1]) as file:
+        assert file[SAMPLES]["data"][()].tolist() == [[1]] * 5
 
 
 def test_a_growing_file_of_samples_can_be_read(tmp_path):

@@ -16,13 +16,16 @@ import numpy as np
 import pytest
 
 from receivers.geometry import Geometry
+from receivers.hdf5 import recorded
+from receivers.hdf5.facts import FileState
 from receivers.hdf5.layout import COUNTS, DETECTOR
-from receivers.hdf5.series import FileSeries, FileState
+from receivers.hdf5.series import FileSeries
 from receivers.hdf5.space import NoSpaceError
-from receivers.hdf5.summary import open_file
+from receivers.hdf5.summary import open_file, read_summary
 from receivers.hdf5.writer import Hdf5Sink
 from receivers.report import Outcome, SessionReport
 from xspress3.errors import SinkError
+from xspress3.stream import Block, Loss
 from xspress3.stream.tracker import Gap
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -312,3 +315,22 @@ def test_no_frame_reported_as_written_is_missing_from_a_disk_that_was_full(
         for _, written, _, path in files:
             assert len(frames_of(Path(path))) >= int(written)
         check_frames(sender, [Path(path) for *_, path in files], range(counts[-1]))
+
+
+def test_a_part_is_summed_up_and_replayed_like_any_file(sender, series, tmp_path):
+    files = series(tmp_path)
+    files.write(sender.block_message(0, 4))
+    files.roll()
+    files.lost(Gap(4, 4, "overrun"))
+    files.write(sender.block_message(8, 4))
+    path = files.finish(report(12, lost=4))[1].path
+
+    summary = read_summary(path)
+    messages = list(recorded.session(path))
+
+    assert (summary.part, summary.first_frame, summary.frames_written, summary.frames_lost) == (1, 4, 4, 4)
+    losses = [(m.first_frame, m.n_frames, m.reason) for m in messages if isinstance(m, Loss)]
+    blocks = [m for m in messages if isinstance(m, Block)]
+    assert losses == [(0, 4, "overrun")]
+    assert [(b.first_frame, b.n_frames) for b in blocks] == [(4, 4)]
+    np.testing.assert_array_equal(blocks[0]["histogram"].decode(), sender.truth.histogram(8, 4))

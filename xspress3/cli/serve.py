@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xspress3.cli.options import add_detector, add_stream, count, detector_config, seconds, streamer_config
+from xspress3.cli.writer import WRITER, Writer
 from xspress3.detector import Xspress3Detector
 from xspress3.errors import ConfigurationError
 from xspress3.model import Acquisition, Timing, TriggerMode
@@ -39,6 +40,14 @@ def add_to(commands: Commands) -> None:
     add_detector(parser)
     add_stream(parser)
     add_acquisition(parser)
+    parser.add_argument(
+        "--write",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="also write each session to a file in DIR, by a process of its own; repeatable: the first "
+        "directory with room is taken",
+    )
     parser.add_argument("--json", action="store_true", help="tell what happens as JSON lines")
     parser.set_defaults(run=run)
 
@@ -68,15 +77,26 @@ def add_acquisition(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Stream sessions until they are all taken, or somebody stops."""
-    acquisition = _acquisition(arguments)
     tell = _tell_json if arguments.json else _tell_text
-    with _stop_signals() as stopped, Xspress3Detector.open(detector_config(arguments)) as detector:
+    # The writer ends last: what the streamer has sent is still to be written.
+    with _stop_signals() as stopped, Writer(arguments.write, tell) as writer:
+        _serve(arguments, tell, stopped, writer)
+    return 128 + stopped[0] if stopped else writer.exit_code
+
+
+def _serve(
+    arguments: argparse.Namespace, tell: Callable[..., None], stopped: list[int], writer: Writer
+) -> None:
+    acquisition = _acquisition(arguments)
+    with Xspress3Detector.open(detector_config(arguments)) as detector:
         timing = detector.timing(acquisition)
         _check_trigger_period(arguments.trigger_period, timing)
         with Streamer(detector, streamer_config(arguments)) as streamer:
             endpoints = {"data": streamer.data_endpoint, "monitor": streamer.monitor_endpoint}
             tell("listening", **endpoints, **streamer.old_endpoints)
-            audience = _Audience(streamer, tell)
+            audience = _Audience(streamer, tell, writer)
+            writer.start(streamer.data_endpoint)
+            _wait_writer(streamer, arguments, audience, stopped, writer)
             numbers = range(arguments.sessions) if arguments.sessions else itertools.count()
             for _ in numbers:
                 if stopped or not _wait_readers(streamer, arguments, audience, stopped):
@@ -91,19 +111,38 @@ def run(arguments: argparse.Namespace) -> int:
                 )
                 if stopped:
                     break
-    return 128 + stopped[0] if stopped else 0
+
+
+def _wait_writer(
+    streamer: Streamer,
+    arguments: argparse.Namespace,
+    audience: _Audience,
+    stopped: list[int],
+    writer: Writer,
+) -> None:
+    """Wait until the writer that was wanted has joined; raise `SinkError` when it dies instead."""
+
+    def gives_up() -> bool:
+        audience.look()
+        return bool(stopped) or writer.is_dead
+
+    if writer.is_wanted:
+        streamer.wait_readers(1, arguments.join_timeout, gives_up, (WRITER,))
+        writer.require()
 
 
 class _Audience:
-    """Tells who has joined and who has left since it looked last."""
+    """Tells who has joined and who has left since it looked last, and of the death of the writer."""
 
-    def __init__(self, streamer: Streamer, tell: Callable[..., None]) -> None:
+    def __init__(self, streamer: Streamer, tell: Callable[..., None], writer: Writer) -> None:
         self._streamer = streamer
+        self._writer = writer
         self._tell = tell
         self._known: Counter[tuple[str, str, int]] = Counter()
 
     def look(self) -> None:
         """Look, and tell."""
+        self._writer.look()
         readers = self._streamer.status().readers
         contracts = {_who(reader): reader.contract for reader in readers}
         present = Counter(map(_who, readers))
