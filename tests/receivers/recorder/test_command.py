@@ -37,7 +37,9 @@ def test_a_killed_recorder_is_followed_by_one_that_overwrites_nothing(bench, sen
     bench.until(lambda: path.exists() and SessionIndex.read(path).frames_written == 4, "4 frames written")
     first.process.kill()
     first.process.wait()
+    sender._publisher._heartbeat = 0.1  # shows that the reader is gone
     sender.wait_left()
+    sender._publisher._heartbeat = 1e9
 
     bench.join()
     sender.block(4)
