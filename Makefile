@@ -6,7 +6,7 @@ CC ?= cc
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := pyproject.toml setup.py $(foreach at,xspress3/* xspress3/*/*,$(wildcard $(at)/_*.h $(at)/*_build.py $(at)/csrc/*.[ch]))
-EXTRAS := hdf5,tango,test,lint,plot
+EXTRAS := hdf5,tango,g3,ocs,test,lint,plot
 
 .PHONY: help demo test lint bench figures clean
 
@@ -16,6 +16,7 @@ help:
 	@echo "make lint     check style, types, imports and the C code"
 	@echo "make bench    measure, and print a table (also written to build/bench.json)"
 	@echo "make figures  draw the pictures of the README again"
+	@echo "make build/crossbar  install the router that tests of the OCS agent need (2 minutes)"
 	@echo "make clean    remove what was built and the virtual environment"
 
 demo: $(VENV)/installed
@@ -50,6 +51,14 @@ $(VENV)/installed: $(NATIVE)
 $(VENV)/clients: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[clients]'
 	@touch $@
+
+# The router of OCS, which some tests talk to. It wants old versions of common packages, so it has a place of its own.
+build/crossbar: | build
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check crossbar || { rm -rf $@; exit 1; }
+
+build:
+	mkdir -p $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -21,6 +21,7 @@ from benchmarks.library import arming_loop, physics_rate, read_cost
 from benchmarks.link import link_rows
 from benchmarks.loading import loading_rows
 from benchmarks.pipeline import PipelineRun, run_pipeline, verify
+from benchmarks.recorder import recorder_rows
 from benchmarks.rows import FLAT, NOTHING, Row, Wanted, missed
 from benchmarks.soak import soak_rows
 from benchmarks.streams import Plan, stream_rows
@@ -149,6 +150,10 @@ PARTS = {
         "Through the Tango device: 4 x 4096 bins, uint32",
         lambda chosen, path: _device_rows(chosen.device_files, path),
     ),
+    "recorder": Part(
+        "Two ways to files: 4 x 4096 bins, uint32",
+        lambda chosen, path: recorder_rows(chosen.recorder_frames, path),
+    ),
     "survival": Part("A writer that is killed", lambda chosen, path: survival_rows(chosen.kills, path)),
     "loading": Part(
         "A session of 10,000 frames in 20 files: 4 x 4096 bins",
@@ -204,6 +209,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--device-files", type=int, default=1000, help="of one frame each (default: %(default)s)"
     )
+    parser.add_argument("--recorder-frames", type=int, default=50_000, help="(default: %(default)s)")
     parser.add_argument("--soak-frames", type=int, default=1_000_000, help="(default: %(default)s)")
     parser.add_argument("--kills", type=int, default=200, help="of `survival` (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))

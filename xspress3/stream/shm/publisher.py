@@ -83,7 +83,7 @@ class ShmPublisher:
         self.control.pass_on(samples, block, give_up)
 
     def send_straight(self, samples: Samples, block: Callable[[], Block]) -> bool:
-        """As `send_samples` while nobody reads by the socket; `False`, and nothing done, when it must wait."""
+        """As `send_samples`, unless it must wait or the socket has readers: `False`, nothing is done."""
         if self.control.n_readers:
             return False
         try:
