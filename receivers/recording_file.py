@@ -46,6 +46,10 @@ class RecordingWriter:
     ------
     SinkError
         When the file exists already, or the system refuses.
+
+    Notes
+    -----
+    An error before the first message leaves no file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,7 +100,11 @@ class RecordingWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        finally:
+            if error is not None and not self.size_bytes:  # an empty file would be in the way of the next
+                self.path.unlink(missing_ok=True)
 
 
 def looks_like_recording(first: bytes) -> bool:

@@ -20,6 +20,7 @@
     |   |-- StreamEndedError                 all was read and nothing will follow
     |   |   +-- SenderDiedError              because the sender is gone without a word
     |   |-- StreamTimeoutError (TimeoutError)
+    |   |-- ReaderDroppedError              the sender did without this reader, which may join anew
     |   +-- StreamRefusedError (PermissionError)  the other side does not let us in
     |-- SinkError (OSError)                  data could not be put where they should go
     +-- ShutdownTimeoutError (TimeoutError)  a thread that would not end
@@ -37,6 +38,7 @@ __all__ = [
     "ConfigurationError",
     "LibraryError",
     "ProtocolError",
+    "ReaderDroppedError",
     "SdkBusyError",
     "SdkConnectionError",
     "SdkError",
@@ -175,6 +177,10 @@ class SenderDiedError(StreamEndedError):
 
 class StreamTimeoutError(StreamError, TimeoutError):
     """Nothing came from the stream in the time given."""
+
+
+class ReaderDroppedError(StreamError):
+    """The sender did without this reader, which was too slow; it may join anew."""
 
 
 class StreamRefusedError(StreamError, PermissionError):

@@ -21,13 +21,14 @@ Item = Union[SessionStart, Block, Gap, SessionReport]
 class Held:
     """Something of a session, and when it came: `now` of the steady clock, `unix_time` of the other.
 
-    `is_decided` says that the rules have been asked about it.
+    `is_decided` says that the rules have been asked about it, `size_bytes` what it takes here.
     """
 
     now: float
     unix_time: float
     item: Item
     is_decided: bool = False
+    size_bytes: int = 0
 
 
 class HeldQueue:
@@ -72,16 +73,20 @@ class HeldQueue:
         if isinstance(held.item, Block):
             self._lent = held
 
+    @property
+    def is_head_lent(self) -> bool:
+        """Whether the head is the block that came last, in memory that is not ours."""
+        return bool(self._items) and self._items[0] is self._lent
+
     def drop_head(self) -> None:
         """Forget what waits longest: it was put somewhere."""
         held = self._items.popleft()
+        self.size_bytes -= held.size_bytes
         if held is self._lent:
             self._lent = None
-        elif isinstance(held.item, Block):
-            self.size_bytes -= payload_bytes(held.item)
 
     def keep_last(self) -> int:
-        """Copy the block whose memory is lent, if it still waits; gives the frames that had to be given up."""
+        """Copy the block in lent memory, if it still waits; gives the frames that had to be given up."""
         held, self._lent = self._lent, None
         if held is None or not isinstance(held.item, Block):
             return 0
@@ -89,6 +94,7 @@ class HeldQueue:
         size_bytes = payload_bytes(block)
         if self.size_bytes + size_bytes <= self.limit_bytes:
             held.item = _copy(block)
+            held.size_bytes = size_bytes
             self.size_bytes += size_bytes
             return 0
         self._items.pop()

@@ -9,14 +9,13 @@ from pathlib import Path
 
 from receivers.geometry import Geometry
 from receivers.hdf5.naming import ExistingFile
+from receivers.hdf5.part_file import PartFile
 from receivers.hdf5.series import FileFacts, FileSeries
-from receivers.hdf5.session_file import SessionFile
 from receivers.recorder.known import NOTHING_KNOWN, Known, start_time
 from receivers.recorder.names import file_name, session_directory
 from receivers.recorder.options import Options
 from receivers.report import Outcome, SessionReport
 from receivers.sessions.index import FileEntry, FileKind, IndexState, Missing, SessionIndex, index_path
-from xspress3.errors import SinkError
 from xspress3.stream import Block, SessionStart
 from xspress3.stream.tracker import Gap
 
@@ -32,6 +31,7 @@ PROPER_ENDS = (Outcome.COMPLETE, Outcome.STOPPED, Outcome.RESTARTED)
 class Totals:
     """Counts of one record, with those of the files that were there before."""
 
+    next_frame: int = 0
     frames_taken: int = 0
     frames_lost: int = 0
     duplicates: int = 0
@@ -49,8 +49,12 @@ class Record:
     ----------
     session_id
         The one in names and files; that of the sender unless it was in use.
+    first_part
+        Number of its first file.
     known
         What is there of the session, when it is joined again.
+    first_frame
+        Frame with which the record begins; those before it belong to another one.
     on_open
         Called with each new file.
 
@@ -63,20 +67,22 @@ class Record:
     def __init__(
         self,
         start: SessionStart,
-        geometry: Geometry,
+        geometry: Geometry | None,
         options: Options,
         session_id: int,
         stream_id: str,
         first_part: int,
         known: Known = NOTHING_KNOWN,
-        on_open: Callable[[SessionFile], None] = lambda _file: None,
+        first_frame: int = 0,
+        on_open: Callable[[PartFile], None] = lambda _file: None,
     ) -> None:
         self.session_id = session_id
         self.stream_id = stream_id
-        self.totals = Totals()
+        self.totals = Totals(next_frame=first_frame)
         self.index_error = ""
         self._start = replace(start, envelope=replace(start.envelope, session_id=session_id))
         self._known = known
+        self._first_frame = first_frame
         self._on_open = on_open
         self._missing: list[Gap] = []
         self._index_due = self._flush_due = 0.0
@@ -130,6 +136,7 @@ class Record:
         """
         self._series.write(block)
         self.totals.frames_taken += block.n_frames
+        self.totals.next_frame = block.end_frame
 
     def lost(self, gap: Gap) -> None:
         """Note frames that will not come."""
@@ -150,8 +157,8 @@ class Record:
             When what waits could not be flushed; it is kept.
         """
         if now >= self._flush_due:
-            self._flush_due = now + self._flush_interval
             self._series.flush()
+            self._flush_due = now + self._flush_interval
         if now >= self._index_due:
             self._write_index(self._index(IndexState.OPEN))
 
@@ -172,12 +179,16 @@ class Record:
         self._series.finish(mine)
         self._write_index(self._index(IndexState.CLOSED, mine))
 
+    def cut(self, why: str) -> None:
+        """Close all, because what comes next belongs to another record; as `finish`."""
+        self.finish(self._report_of_cut(why))
+
     def give_up(self, report: SessionReport) -> int:
         """Leave the session as it is on the disk; gives the frames that this loses."""
         self._write_index(self._index(IndexState.BROKEN, self._as_seen_here(report)))
         return self._series.frames_waiting
 
-    def _opened(self, file: SessionFile) -> None:
+    def _opened(self, file: PartFile) -> None:
         self._index_due = 0.0  # with the next tick, when the file has what it begins with
         self._on_open(file)
 
@@ -194,6 +205,26 @@ class Record:
             is_complete=is_whole,
         )
 
+    def _report_of_cut(self, why: str) -> SessionReport:
+        return SessionReport(
+            stream_id=self.stream_id,
+            session_id=self.session_id,
+            outcome=Outcome.STOPPED,
+            text=why,
+            frames_expected=self.totals.next_frame,
+            frames_received=0,
+            frames_lost=0,
+            frames_skipped=0,
+            duplicates=0,
+            missed_messages=0,
+            gaps=(),
+            n_gaps=0,
+            duration=0.0,
+            size_bytes=0,
+            end_time=time.time(),
+            is_complete=True,
+        )
+
     # The index
 
     def _index(self, state: IndexState, report: SessionReport | None = None) -> SessionIndex:
@@ -203,6 +234,7 @@ class Record:
         missing = self._all_missing()
         lost = self.totals.frames_lost + sum(stop - first for first, stop, _ in self._missing_before())
         expected = self._start.n_frames if report is None else report.frames_expected
+        expected = None if expected is None else max(expected - self._first_frame, 0)
         is_complete = report is not None and report.outcome in PROPER_ENDS and not lost
         return SessionIndex(
             stream_id=self.stream_id,

@@ -6,7 +6,7 @@ name their session and streams that know no sessions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from xspress3.errors import ConfigurationError
@@ -65,12 +65,14 @@ class Part:
 class Decision:
     """What to do, in this order: close the open file, open `open`, and then write the frame if it was one.
 
-    `why` says to people what the file was closed for.
+    `why` says to people what the file was closed for, `is_end` that the session is over with it: what comes
+    next has another id.
     """
 
     close: bool = False
     why: str = ""
     open: Part | None = None
+    is_end: bool = False
 
 
 NOTHING = Decision()
@@ -140,7 +142,7 @@ class Rules:
         self._said = said
         self._opened_at = now
         self._open = Part(self._session_id, self._names.next_part(self._session_id))
-        return Decision(closed.close, closed.why, self._open)
+        return replace(closed, open=self._open)
 
     def start(self) -> Decision:
         """The sender says that a session begins; its file is opened by its first frame."""
@@ -189,8 +191,9 @@ class Rules:
         return self._close(why) if self._said is not None else self._end_session(why)
 
     def _end_session(self, why: str) -> Decision:
+        was_open = self._session_id is not None
         self._session_id = None
-        return self._close(why)
+        return replace(self._close(why), is_end=was_open)
 
     def _close(self, why: str) -> Decision:
         if self._open is None:

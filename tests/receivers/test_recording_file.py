@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from receivers.recording_file import RecordingWriter, looks_like_recording, read_messages
-from xspress3.errors import ConfigurationError, ProtocolError, SinkError
+from xspress3.errors import ConfigurationError, ProtocolError, SinkError, StreamRefusedError
 
 PARTS = st.lists(st.one_of(st.binary(max_size=40), st.integers(0, 70_000).map(bytes)), max_size=30)
 
@@ -27,6 +27,19 @@ def test_what_was_written_is_read(tmp_path, messages):
     write(path, messages)
 
     assert list(read_messages(path)) == messages
+
+
+def test_an_error_before_the_first_message_leaves_no_file(tmp_path):
+    path, begun = tmp_path / "a.cbors", tmp_path / "b.cbors"
+
+    with pytest.raises(StreamRefusedError), RecordingWriter(path):
+        raise StreamRefusedError("not listed")
+    with pytest.raises(ProtocolError), RecordingWriter(begun) as writer:
+        writer.write([b"ab"])
+        raise ProtocolError("torn")
+
+    assert not path.exists()
+    assert list(read_messages(begun)) == [[b"ab"]]
 
 
 def test_the_bytes_are_those_of_the_standard(tmp_path):

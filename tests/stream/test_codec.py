@@ -27,6 +27,7 @@ from xspress3.stream import (
     encode,
 )
 from xspress3.stream.codec import MAX_ARRAY_BYTES, MAX_HEADER_BYTES
+from xspress3.stream.contract import MAX_STEP
 
 ENVELOPE = Envelope(stream_id="xspress3", session_id=1763683200, sequence=17, time_ns=1763683201000000000)
 
@@ -237,6 +238,29 @@ def test_an_array_without_elements_comes_back():
 def test_foreign_bytes_are_refused(parts):
     with pytest.raises(ProtocolError):
         decode(parts)
+
+
+def test_a_start_that_can_be_sent_can_be_repeated_for_any_reader():
+    def start(n):
+        return SessionStart(ENVELOPE, None, 64, (), metadata={"note": "x" * n})
+
+    with pytest.raises(ConfigurationError, match="allowed is") as refused:
+        encode(start(MAX_HEADER_BYTES))
+    allowed = int(str(refused.value).split()[-1])
+    longest = start(allowed - len(encode(start(0))[0]))
+    envelope = replace(ENVELOPE, sequence=10**18, time_ns=10**18)
+    ring = {"shared_memory_ring": "xspress3-4294967295-0123456789abcdef"}
+    repeated = replace(
+        longest,
+        envelope=envelope,
+        next_frame=10**18,
+        is_repeat=True,
+        contract=f"every:{MAX_STEP}",
+        metadata={**longest.metadata, **ring},
+    )
+
+    assert len(encode(longest)[0]) == allowed
+    assert decode(encode(repeated)) == repeated
 
 
 def test_a_header_above_the_limit_is_refused_unread():

@@ -9,7 +9,6 @@ Blocks, of which there are the most, are the business of `block_codec`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import lru_cache
@@ -28,6 +27,7 @@ from xspress3.stream.block_codec import (
     usual_block,
 )
 from xspress3.stream.compression import canonical_name
+from xspress3.stream.contract import Contract
 from xspress3.stream.dtypes import dtype_to_wire
 from xspress3.stream.fields import (
     MAX_HEADER_BYTES,
@@ -56,9 +56,10 @@ from xspress3.stream.messages import (
 
 __all__ = ["MAX_ARRAY_BYTES", "MAX_HEADER_BYTES", "SCHEMA", "decode", "encode"]
 
-_CONTRACT = re.compile(r"lossless|latest|every:[1-9][0-9]{0,8}")
-
 Buffer = Union[bytes, bytearray, memoryview]
+
+_ROOM_TO_GROW = 256
+"""Bytes by which a start may grow: it is repeated with larger numbers, a contract, the name of a ring."""
 
 
 def encode(message: Message) -> list[Buffer]:
@@ -77,11 +78,17 @@ def encode(message: Message) -> list[Buffer]:
     sender = _sender(envelope.stream_id, envelope.session_id, envelope.epoch)
     numbers = f'"sequence":{envelope.sequence:d},"time_ns":{envelope.time_ns:d}'
     header = f'{{"schema":"{SCHEMA}","type":"{name}",{sender},{numbers},{said}}}'.encode()
-    if len(header) > MAX_HEADER_BYTES:
-        raise ConfigurationError(f"{name}: header of {len(header)} bytes, allowed is {MAX_HEADER_BYTES}")
+    allowed = MAX_HEADER_BYTES - (_ROOM_TO_GROW if _is_first(message) else 0)
+    if len(header) > allowed:
+        raise ConfigurationError(f"{name}: header of {len(header)} bytes, allowed is {allowed}")
     if name == "start":
         _check_start(header)
     return [header, *buffers]
+
+
+def _is_first(message: Message) -> bool:
+    """Whether it is a start as the sender makes it, of which each reader's own is made later."""
+    return isinstance(message, SessionStart) and not message.is_repeat and message.contract == "lossless"
 
 
 @lru_cache(maxsize=64)
@@ -174,10 +181,10 @@ def decode(parts: Sequence[Buffer]) -> Message:
 
 
 def _contract(header: Header) -> str:
-    said = text(header, "contract", "lossless")
-    if not _CONTRACT.fullmatch(said):
-        raise ProtocolError(f"contract: {said[:64]!r}, allowed are 'lossless', 'latest' and 'every:N'")
-    return said
+    try:
+        return str(Contract.parse(text(header, "contract", "lossless")))
+    except ConfigurationError as error:
+        raise ProtocolError(str(error)) from None
 
 
 def _decode_start(header: Header, _parts: Sequence[Buffer]) -> SessionStart:

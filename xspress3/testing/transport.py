@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol, Union
 
 from xspress3.stream.messages import Message
-from xspress3.testing.transport_checks import CHECKS
+from xspress3.testing.checks import CHECKS
 from xspress3.testing.transport_tools import Bench
 
 __all__ = [

@@ -28,7 +28,7 @@ from xspress3.stream.tracker import SessionTracker
 if TYPE_CHECKING:
     from xspress3.testing.transport import ReceivingEnd, TransportPair
 
-__all__ = ["Bench", "account", "bounded", "frames_of", "payload_of"]
+__all__ = ["Bench", "Check", "account", "bounded", "frames_of", "payload_of"]
 
 T = TypeVar("T")
 _TURN = 0.01
@@ -229,3 +229,7 @@ class Bench:
             )
             found.append(message)
         return found
+
+
+Check = Callable[[Bench], None]
+"""One thing that a transport must keep to; `AssertionError` where it does not."""

@@ -247,6 +247,17 @@ def test_the_decision_tells_what_to_open_and_why(disk):
     decision = recorder.rules.frame(recorder.now + 1, BEGIN, BEGIN)
 
     assert (decision.close, decision.why, decision.open) == (True, "its time was over", Part(BEGIN, 1))
+    assert not decision.is_end
+
+
+def test_the_decision_tells_that_a_session_is_over_also_when_its_file_was_closed_before(disk):
+    recorder = disk(AGGREGATOR)
+    recorder.frame(session_id=BEGIN)
+    recorder.do(recorder.rules.disconnected())
+
+    decision = recorder.rules.frame(recorder.now + 5.1, BEGIN + 7, BEGIN)
+
+    assert (decision.close, decision.is_end, decision.open) == (False, True, Part(BEGIN + 7, 0))
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan")])

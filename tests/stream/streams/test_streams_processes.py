@@ -193,6 +193,38 @@ def test_a_sender_that_was_started_again_is_not_taken_for_the_one_before(run, jo
     assert reader.last_index == 2
 
 
+def test_a_reader_of_shared_memory_finds_a_sender_that_was_started_again(run, join):
+    before = start_sender(run, "shared by tcp")
+    port = int(before.params["url"].rsplit(":", 1)[1])
+    reader = join(before.params)
+    let_send(before, 0, 9)
+    assert reader.recv(timeout=5)[0] == 9
+    kill(before)
+
+    with pytest.raises(SenderDiedError, match="lost its writer"):
+        reader.recv(timeout=5)
+    after = start_sender(run, "shared by tcp", port=port)
+    told = []
+
+    def send_until_joined():
+        try:
+            let_send(after, len(told), 1)
+            told.append(reader.recv(timeout=0.1))
+        except StreamTimeoutError:
+            told.append(None)
+        except SenderDiedError as error:
+            told.append(error)
+        return isinstance(told[-1], tuple)
+
+    assert any(send_until_joined() for _ in range(200))
+    index, data = told[-1]
+    assert np.array_equal(data, ramp(index - 1, 1))
+    assert any("was started again" in str(one) for one in told)
+    let_send(after, len(told), 3)
+    index, data = reader.recv(timeout=5)
+    assert np.array_equal(data, ramp(index - len(data), len(data)))
+
+
 @pytest.mark.parametrize("way", ELSEWHERE)
 def test_a_reader_that_is_killed_sets_the_sender_free(run, make_output, eventually, way):
     before = segments()

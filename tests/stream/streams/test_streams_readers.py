@@ -278,17 +278,39 @@ def test_a_reader_that_is_given_up_is_told_what_it_loses(make_output, join, way)
 
 
 @pytest.mark.parametrize("way", SHARED)
-def test_a_reader_of_shared_memory_that_is_given_up_is_told_so(make_output, join, way):
+def test_a_reader_of_shared_memory_that_is_given_up_is_told_exactly_what_it_loses(make_output, join, way):
     output = make_output(drop_after=0.05, **narrow(way))
     slow = join(output)
 
-    send_much(output, n_chunks=2)
-    _, held = slow.recv(timeout=5)
     send_much(output, n_chunks=8)
-
-    with pytest.raises(StreamError, match="took it off its list"):
+    with pytest.raises(SequenceGapError, match="not taken in time") as first:
         keep_on(lambda: slow.recv(timeout=5))
-    del held
+    index, newest = slow.recv(timeout=5)
+    send_much(output, n_chunks=8)  # it holds one of these, and is given up again
+    output.close()
+    found, gaps = read_to_the_end(slow)
+
+    assert (first.value.gap.first_frame, first.value.gap.n_frames) == (0, 7 * LARGE)
+    assert (index, newest[0, 0]) == (8 * LARGE, 7 * LARGE)
+    assert (gaps[0].first_frame, sum(gap.n_frames for gap in gaps)) == (8 * LARGE, 8 * LARGE)
+    assert not found  # but for the end
+    assert slow.lost == 15 * LARGE
+
+
+@pytest.mark.parametrize("way", SHARED)
+def test_a_reader_of_shared_memory_that_was_given_up_goes_on_with_the_newest(make_output, join, way):
+    output = make_output(drop_after=0.05, **narrow(way))
+    slow = join(output)
+
+    send_much(output, n_chunks=8)
+    slow.on_loss = lambda gap: None
+    indices = [slow.recv(timeout=5)[0]]
+    for _ in range(8):
+        send_much(output, n_chunks=1)
+        indices.append(slow.recv(timeout=5)[0])
+
+    assert indices == [n * LARGE for n in range(8, 17)]
+    assert [reader.name for reader in output.readers if reader.contract == "lossless"]
 
 
 # Memory of shared streams

@@ -12,6 +12,7 @@ from typing import Any
 from xspress3.errors import (
     LibraryError,
     ProtocolError,
+    ReaderDroppedError,
     SenderDiedError,
     StateError,
     StreamEndedError,
@@ -51,7 +52,7 @@ def error_of(code: int, what: str) -> Xspress3Error:
         lib.X3R_STOPPED: (StateError, "was closed here"),
         lib.X3R_ENDED: (StreamEndedError, "was closed by its writer, and all was read"),
         lib.X3R_DIED: (SenderDiedError, "has lost its writer, which ended without closing; all was read"),
-        lib.X3R_EVICTED: (StreamError, "does without this reader: the writer took it off its list"),
+        lib.X3R_EVICTED: (ReaderDroppedError, "does without this reader: the writer took it off its list"),
         lib.X3R_BROKEN: (ProtocolError, "holds what cannot be"),
         lib.X3R_FULL: (StreamError, f"has no seat left, {lib.X3R_MAX_READERS} readers are there"),
     }

@@ -41,6 +41,8 @@ class RingReader:
         number is a multiple of N, and all messages).
     start
         Where to begin: at the `newest` record, the `oldest` that is there, or the `next` that comes.
+    beside
+        A reader of the same ring, not closed; through it the ring is found also when its writer is gone.
 
     Raises
     ------
@@ -55,7 +57,13 @@ class RingReader:
     """
 
     def __init__(
-        self, ring_id: str, name: str, contract: str | Contract = LOSSLESS, start: str = "newest"
+        self,
+        ring_id: str,
+        name: str,
+        contract: str | Contract = LOSSLESS,
+        start: str = "newest",
+        *,
+        beside: RingReader | None = None,
     ) -> None:
         agreed = Contract.parse(contract)
         kind, step = CONTRACT_NAMES.index(agreed.delivery.value), agreed.step
@@ -67,7 +75,7 @@ class RingReader:
         self.name, self.contract, self.ring_id = name, agreed, ring_id
         self._what = f"ring {ring_id} of reader {name}"
         self._pool: list[npt.NDArray[np.uint8]] | None = None if kind == self._lib.X3R_LOSSLESS else []
-        data, control = _attach(ring_id)
+        data, control = _attach(ring_id) if beside is None else beside._attach_again()
         try:
             pins = (ffi.from_buffer(data.buffer), ffi.from_buffer(control.buffer))
             self._reader = self._sit_down(data, control, pins, (kind, step, _STARTS.index(start)))
@@ -76,6 +84,7 @@ class RingReader:
             control.close()
             raise
         self._data: memoryview | None = data.buffer
+        self._memories: tuple[SharedMem, SharedMem] | None = data, control
         self.address: int = int(ffi.cast("uintptr_t", pins[0]))
         """Where the memory of the ring begins in this process."""
         self._slot_bytes = int(self._lib.x3r_slot_bytes(self._reader))
@@ -92,7 +101,7 @@ class RingReader:
         ------
         StreamEndedError
             When all was read and the writer has closed the ring; `SenderDiedError` when it died.
-        StreamError
+        ReaderDroppedError
             When the writer has taken this reader off its list.
         ProtocolError
             When what stands in the ring cannot be.
@@ -119,7 +128,7 @@ class RingReader:
     def close(self) -> None:
         """Leave; what is held is given back. Repeat calls do nothing."""
         self._close()
-        self._data = None  # with this the map would stay
+        self._data = self._memories = None  # with these the map would stay
 
     def __enter__(self) -> RingReader:
         return self
@@ -143,6 +152,17 @@ class RingReader:
         if rc != OK:
             raise error_of(rc, self._what)
         return ffi.gc(made[0], self._lib.x3r_reader_free)
+
+    def _attach_again(self) -> tuple[SharedMem, SharedMem]:
+        if self._memories is None:
+            raise error_of(self._lib.X3R_STOPPED, self._what)
+        data, control = self._memories
+        again = data.again()
+        try:
+            return again, control.again()
+        except BaseException:
+            again.close()
+            raise
 
     def _room(self) -> npt.NDArray[np.uint8]:
         """Memory for a copy: what was released before, so that its pages are there."""

@@ -68,6 +68,8 @@ class SharedMem:
         Of memory that exists, to attach it; `None` makes new memory, filled with zeros.
     writeable
         Whether attached memory can be written; the creator's always can.
+    like
+        Memory of that `shm_id` which is attached here, for `again`.
 
     Raises
     ------
@@ -77,7 +79,14 @@ class SharedMem:
         When there is not enough room, or `shm_id` is not (or no longer) memory of this user.
     """
 
-    def __init__(self, nbytes: int | None, shm_id: str | None = None, *, writeable: bool = False) -> None:
+    def __init__(
+        self,
+        nbytes: int | None,
+        shm_id: str | None = None,
+        *,
+        writeable: bool = False,
+        like: SharedMem | None = None,
+    ) -> None:
         if (nbytes is None and shm_id is None) or (nbytes is not None and nbytes < 1):
             raise ConfigurationError(f"shared memory of nbytes={nbytes}, allowed is 1 and more")
         self.is_creator = shm_id is None
@@ -86,9 +95,10 @@ class SharedMem:
             self.nbytes = int(nbytes or 0)
             self._path, self._fd = _create(self.nbytes)
         else:
-            self._path, self._fd, size = _open(shm_id, int(nbytes or 0), writeable)
+            self._path, self._fd, size = _open(shm_id, int(nbytes or 0), writeable, like)
             self.nbytes = int(nbytes or size)
         self.shm_id = self._path.name
+        self._is_writeable = writeable
         self._close = weakref.finalize(
             self, _close, self._fd, self._path if self.is_creator else None, os.getpid()
         )
@@ -102,6 +112,10 @@ class SharedMem:
     def buffer(self) -> memoryview:
         """All of the memory as bytes, read-only where it was attached."""
         return memoryview(self._map)[HEADER_BYTES : HEADER_BYTES + self.nbytes]
+
+    def again(self) -> SharedMem:
+        """The same memory attached once more, also when its name is gone; before `close`."""
+        return SharedMem(self.nbytes, self.shm_id, writeable=self._is_writeable, like=self)
 
     def fileno(self) -> int:
         """Descriptor of the file below; it is closed by `close`."""
@@ -272,19 +286,28 @@ def _reserve(path: Path, fd: int, size: int) -> None:
         ) from error
 
 
-def _open(shm_id: str, nbytes: int, writeable: bool) -> tuple[Path, int, int]:
+def _open(shm_id: str, nbytes: int, writeable: bool, like: SharedMem | None) -> tuple[Path, int, int]:
     """The file of a segment that exists, checked, and the size of its memory."""
     match = _NAME.fullmatch(shm_id)
     if match is None:
         raise ConfigurationError(
             f"shm_id={shm_id[:60]!r}, allowed is 'xspress3-<uid>-<16 hexadecimal digits>'"
         )
-    path, fd = _find(shm_id, (os.O_RDWR if writeable else os.O_RDONLY) | _OPEN_FLAGS)
+    flags = (os.O_RDWR if writeable else os.O_RDONLY) | _OPEN_FLAGS
+    path, fd = _find(shm_id, flags) if like is None else _open_again(like, flags)
     try:
         return path, fd, _checked_size(path, fd, nbytes)
     except BaseException:
         os.close(fd)
         raise
+
+
+def _open_again(like: SharedMem, flags: int) -> tuple[Path, int]:
+    """Another descriptor of an open file, with locks of its own; what the system names so is a link."""
+    try:
+        return like._path, os.open(f"/proc/self/fd/{like.fileno()}", flags & ~os.O_NOFOLLOW)
+    except OSError as error:
+        raise SharedMemoryError(f"{like._path} cannot be attached again: {error.strerror}") from error
 
 
 def _find(shm_id: str, flags: int) -> tuple[Path, int]:

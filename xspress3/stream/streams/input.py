@@ -193,7 +193,7 @@ class InputStream:
             When nothing came in time.
         StreamEndedError
             When the sender has ended the stream; the next call waits for a new one at the same address,
-            but within a process and through shared memory, where there is nothing to wait for.
+            but within a process, where there is nothing to wait for.
         SenderDiedError
             When nothing is heard of the sender, not even signs of life; the next call waits for it.
         """

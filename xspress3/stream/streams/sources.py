@@ -16,13 +16,15 @@ from xspress3.stream.local import LocalSubscriber
 from xspress3.stream.messages import Alive, SessionStart
 from xspress3.stream.security import client_keys, no_keys
 from xspress3.stream.shm import ShmSubscriber, ring_of
+from xspress3.stream.streams.memory_source import MemorySource
 from xspress3.stream.subscriber import Subscriber
 
 __all__ = ["Source", "open_source"]
 
 logger = logging.getLogger(__name__)
 
-Source = Union[Subscriber, LocalSubscriber, ShmSubscriber]
+Source = Union[Subscriber, LocalSubscriber, ShmSubscriber, MemorySource]
+Joined = Union[Subscriber, LocalSubscriber]
 KeyFile = Union[str, PathLike[str], None]
 
 
@@ -65,16 +67,27 @@ def open_source(
         "queue_messages": queue_messages,
         "wants_backlog": wants_backlog,
     }
-    is_local = url.startswith("inproc://")
     secure = _keys(params, key, server_key)
-    source = LocalSubscriber(url, **options) if is_local else Subscriber(url, secure=secure, **options)
+
+    def by_socket() -> Subscriber:
+        return Subscriber(url, secure=secure, **options)
+
+    source = LocalSubscriber(url, **options) if url.startswith("inproc://") else by_socket()
     if params.get("transfermode") == "plaindata":
         return source
     try:
-        return _through_memory(source, timeout, reader_name, wants_backlog)
+        return _through_memory(source, timeout, by_socket, _enter(source, reader_name, wants_backlog))
     except BaseException:
         source.close()
         raise
+
+
+def _enter(source: Joined, name: str, wants_backlog: bool) -> Callable[[SessionStart], ShmSubscriber]:
+    """Joins a ring as `source` has joined the stream."""
+    endpoint, contract = source.endpoint, source.contract
+    return lambda start: ShmSubscriber(
+        endpoint, start, name=name, contract=contract, wants_backlog=wants_backlog
+    )
 
 
 def _keys(
@@ -93,7 +106,10 @@ def _keys(
 
 
 def _through_memory(
-    source: Union[Subscriber, LocalSubscriber], timeout: float, name: str, wants_backlog: bool
+    source: Joined,
+    timeout: float,
+    by_socket: Callable[[], Subscriber],
+    enter: Callable[[SessionStart], ShmSubscriber],
 ) -> Source:
     """The ring that the start names, where we can reach it; else what we have."""
     deadline = time.monotonic() + timeout
@@ -103,20 +119,21 @@ def _through_memory(
             source.keep(message)
             return source
         if isinstance(message, SessionStart):
-            if ring_of(message) is not None:
-                try:
-                    ring = ShmSubscriber(
-                        source.endpoint,
-                        message,
-                        name=name,
-                        contract=source.contract,
-                        wants_backlog=wants_backlog,
-                    )
-                except StreamError as error:  # not there, or no seat is free
-                    logger.warning("%s: by the socket, because %s", source.endpoint, error)
-                else:
-                    source.close()
-                    return ring
-            source.keep(message)
-            return source
+            ring = _ring(message, enter)
+            if ring is None:
+                source.keep(message)
+                return source
+            source.close()
+            # Within a process nobody comes back to an address.
+            return ring if isinstance(source, LocalSubscriber) else MemorySource(ring, by_socket, enter)
     return source
+
+
+def _ring(start: SessionStart, enter: Callable[[SessionStart], ShmSubscriber]) -> ShmSubscriber | None:
+    if ring_of(start) is None:
+        return None
+    try:
+        return enter(start)
+    except StreamError as error:  # not there, or no seat is free
+        logger.warning("%s by the socket, because %s", start.envelope.stream_id, error)
+        return None

@@ -1,29 +1,21 @@
-"""Streams through shared memory: blocks lie in a ring of slots, readers look at them where they are.
-
-Readers find the ring by joining the stream as any reader does: the start of the session names it. Who
-cannot reach it, being on another host, stays and gets blocks by the socket.
-"""
+"""The end that looks at blocks in shared memory, where they are."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
-import zmq
 
-from xspress3.errors import ProtocolError, StreamError, StreamTimeoutError
-from xspress3.stream.codec import decode, encode
+from xspress3.errors import ProtocolError, ReaderDroppedError
+from xspress3.stream.codec import decode
 from xspress3.stream.contract import Contract, Delivery
-from xspress3.stream.local import LocalPublisher, samples_block
+from xspress3.stream.local import samples_block
 from xspress3.stream.messages import (
     Block,
     Envelope,
@@ -34,194 +26,16 @@ from xspress3.stream.messages import (
     UnknownMessage,
 )
 from xspress3.stream.outbox import PASSED_OVER, TOO_SLOW
-from xspress3.stream.outgoing import Outgoing, Thin, thin_block
-from xspress3.stream.publisher import Publisher, ReaderStatus, Samples
-from xspress3.stream.shared import Record, RecordFields, RecordKind, RingReader, RingWriter
+from xspress3.stream.outgoing import thin_block
+from xspress3.stream.publisher import Samples
+from xspress3.stream.shared import Record, RecordKind, RingReader
 from xspress3.stream.shared.records import OFFSET
+from xspress3.stream.shm.leases import Lease, Leases
+from xspress3.stream.shm.ring_name import BARE, WHOLE, ring_of
 
-__all__ = ["RING", "ShmPublisher", "ShmSubscriber", "ring_of"]
+__all__ = ["ShmSubscriber"]
 
-RING = "shared_memory_ring"
-"""Key of a start's metadata that names the ring."""
-_RETRY = 0.1
 _NAME_BYTES = 63
-_WHOLE, _BARE = 1, 0
-"""Lowest bit of a record's `session_id`: its parts are a message of the codec, or bare samples."""
-
-
-def ring_of(start: SessionStart) -> str | None:
-    """Name of the ring in which the blocks of a session lie, `None` where they come by the socket."""
-    name = start.metadata.get(RING)
-    return name if isinstance(name, str) else None
-
-
-class ShmPublisher:
-    """Puts blocks into a ring, and says by `control` where it is.
-
-    Parameters
-    ----------
-    control, ring
-        Closed with this one.
-    drop_after
-        Seconds that a lossless reader may hold up all; `None` for ever.
-    """
-
-    def __init__(
-        self, control: Union[Publisher, LocalPublisher], ring: RingWriter, drop_after: float | None = None
-    ) -> None:
-        self.control = control
-        self.ring = ring
-        self.endpoint = control.endpoint
-        self._drop_after = drop_after
-        self._session_id = 0
-
-    @property
-    def n_readers(self) -> int:
-        """Readers that have joined and not left."""
-        return len(self.readers)
-
-    @property
-    def readers(self) -> list[ReaderStatus]:
-        """Those readers, by the ring and by the socket."""
-        by_ring = [
-            ReaderStatus(info.name, "", info.pid, info.contract, info.behind, info.missed)
-            for info in self.ring.readers
-        ]
-        return by_ring + self.control.readers
-
-    def send(
-        self,
-        message: Message,
-        *,
-        is_borrowed: bool = False,
-        thin: Thin | None = None,
-        give_up: Callable[[], bool] = lambda: False,
-    ) -> Outgoing:
-        """As `Publisher.send`; the ring has a copy when this returns."""
-        if isinstance(message, SessionStart):
-            message = replace(message, metadata={**message.metadata, RING: self.ring.ring_id})
-            self._session_id = message.envelope.session_id or 0
-        self.control.wait_room(give_up)
-        self._write(_fields(message), [bytes(part) for part in encode(message)], give_up)
-        return self.control.send(message, is_borrowed=is_borrowed, thin=thin, give_up=give_up)
-
-    def send_samples(
-        self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
-    ) -> None:
-        """As `LocalPublisher.send_samples`; the ring has a copy when this returns."""
-        if self.control.n_readers:
-            self.control.wait_room(give_up)
-        try:
-            self.ring.write(self._bare(samples), samples[1], 0)
-        except StreamTimeoutError:
-            self._write(self._bare(samples), samples[1], give_up)
-        self.control.pass_on(samples, block, give_up)
-
-    def borrow(self, n_bytes: int, give_up: Callable[[], bool] = lambda: False) -> npt.NDArray[np.uint8]:
-        """Memory of a slot to be filled; `commit` or `abandon` follows."""
-        self.control.wait_room(give_up)
-        memory: npt.NDArray[np.uint8] = self._retry(lambda: self.ring.borrow(n_bytes, _RETRY), give_up)
-        return memory
-
-    def commit(self, samples: Samples, block: Callable[[], Block]) -> None:
-        """Publish what was borrowed."""
-        self.ring.commit(self._bare(samples))
-        self.control.pass_on(samples, block)
-
-    def _bare(self, samples: Samples) -> RecordFields:
-        end, array, sequence, time_ns = samples
-        session, n_frames = self._session_id << 1 | _BARE, len(array)
-        return RecordFields(RecordKind.BLOCK, session, sequence, time_ns, end - n_frames, n_frames)
-
-    def serve(self, timeout: float = 0.0) -> None:
-        """Hear readers, and give signs of life."""
-        self.control.serve(timeout)
-
-    def close(self) -> None:
-        """Close both; a second call does nothing."""
-        self.ring.close()
-        self.control.close()
-
-    def _write(self, fields: RecordFields, data: Any, give_up: Callable[[], bool]) -> None:
-        self._retry(lambda: self.ring.write(fields, data, _RETRY), give_up)
-
-    def _retry(self, action: Callable[[], Any], give_up: Callable[[], bool]) -> Any:
-        began = time.monotonic()
-        while True:
-            try:
-                return action()
-            except StreamTimeoutError:
-                if give_up():
-                    raise zmq.Again from None
-                self.control.serve()  # readers at the socket want signs of life meanwhile
-                if self._drop_after is not None and time.monotonic() - began > self._drop_after:
-                    self._evict()
-
-    def _evict(self) -> None:
-        lossless = [reader for reader in self.ring.readers if reader.contract == "lossless"]
-        for reader in lossless:
-            if reader.behind >= self.ring.n_slots:
-                self.ring.evict(reader)
-
-
-def _fields(message: Message) -> RecordFields:
-    envelope = getattr(message, "envelope", None)
-    sequence = 0 if envelope is None else envelope.sequence
-    if isinstance(message, Block):
-        session = (message.envelope.session_id or 0) << 1 | _WHOLE
-        return RecordFields(RecordKind.BLOCK, session, sequence, 0, message.first_frame, message.n_frames)
-    return RecordFields(RecordKind.MESSAGE, sequence=sequence)
-
-
-class _Leases:
-    """Slots that arrays look at; a reader that leaves stays in the ring until the last of them is gone.
-
-    Else the sender would write into memory that somebody holds as data.
-    """
-
-    def __init__(self, ring: RingReader) -> None:
-        self._ring = ring
-        self._n_held = 0
-        self._is_leaving = False
-        # Guards both; to be entered again, because the collector may end a lease in the middle of anything.
-        self._lock = threading.RLock()
-
-    def hold(self) -> None:
-        with self._lock:
-            self._n_held += 1
-
-    def give_back(self, record: Record) -> None:
-        with contextlib.suppress(StreamError):  # who was taken off the list is told so when it reads
-            record.release()
-        with self._lock:
-            self._n_held -= 1
-            is_last = self._is_leaving and not self._n_held
-        if is_last:
-            self._ring.close()
-
-    def leave(self) -> None:
-        with self._lock:
-            self._is_leaving = True
-            is_last = not self._n_held
-        if is_last:
-            self._ring.close()
-
-
-class _Lease:
-    """Memory of a slot, given back when the last array that looks at it is gone."""
-
-    __slots__ = ("__array_interface__", "_leases", "_record")
-
-    def __init__(
-        self, record: Record, address: int, kind: Mapping[str, Any], shape: tuple[int, ...], leases: _Leases
-    ) -> None:
-        self._record = record
-        self._leases = leases
-        leases.hold()
-        self.__array_interface__ = {**kind, "shape": shape, "data": (address, True)}
-
-    def __del__(self) -> None:
-        self._leases.give_back(self._record)
 
 
 class ShmSubscriber:
@@ -249,13 +63,11 @@ class ShmSubscriber:
         self.endpoint = endpoint
         self.contract = contract
         self.name = name
-        # With the newest record, which is passed over, it is known where the session is.
-        begin = "oldest" if wants_backlog else "newest"
-        seat_name = name.encode()[:_NAME_BYTES].decode(errors="ignore")
-        self._ring = RingReader(str(ring_of(start)), seat_name, str(contract), start=begin)
-        self._leases = _Leases(self._ring)
         self._wants_backlog = wants_backlog
         self._start = start
+        # With the newest record, which is passed over, it is known where the session is.
+        self._sit_down("oldest" if wants_backlog else "newest")
+        self._was_dropped = False
         self._look_at_start()
         self._is_greeted = False
         self._next_frame: int | None = None
@@ -272,7 +84,7 @@ class ShmSubscriber:
         """
         if self._queue:
             return self._queue.popleft()
-        record = self._ring.read(timeout)
+        record = self._read(timeout)
         while record is not None:
             usual = self._usual(record)
             if usual is not None:
@@ -285,8 +97,25 @@ class ShmSubscriber:
                 self._queue.append(found)
             if self._queue:
                 return self._queue.popleft()
-            record = self._ring.read(0)
+            record = self._read(0)
         return None
+
+    def _sit_down(self, begin: str, beside: RingReader | None = None) -> None:
+        name = self.name.encode()[:_NAME_BYTES].decode(errors="ignore")
+        ring_id = str(ring_of(self._start))
+        self._ring = RingReader(ring_id, name, str(self.contract), start=begin, beside=beside)
+        self._leases = Leases(self._ring)
+
+    def _read(self, timeout: float) -> Record | None:
+        """The next record; who was taken off the list sits down again, at the newest."""
+        try:
+            return self._ring.read(timeout)
+        except ReaderDroppedError:
+            left = self._leases
+            self._sit_down("newest", beside=self._ring)
+            self._was_dropped = True
+            left.leave()
+            return self._ring.read(timeout)
 
     def _found(self, record: Record) -> Union[Message, Samples, None]:
         """What `record` says; `None` when it is of before this reader's time."""
@@ -306,7 +135,7 @@ class ShmSubscriber:
             return message
         self._notice_session(session_id)
         found = message or self._block(record)
-        return found if self._is_greeted else self._greeted(found, record.missed)
+        return found if self._is_greeted else self._greeted(found, record.missed + self._was_dropped)
 
     def _notice_session(self, session_id: int) -> None:
         """Go on in a session whose start was overwritten before we came by; all of one sender are alike."""
@@ -354,7 +183,7 @@ class ShmSubscriber:
 
     def _block(self, record: Record) -> Union[Block, Samples]:
         fields = record.fields
-        if fields.session_id & 1 == _WHOLE:
+        if fields.session_id & 1 == WHOLE:
             with record:
                 block = decode([bytes(part) for part in record.parts])
             assert isinstance(block, Block)
@@ -380,7 +209,7 @@ class ShmSubscriber:
         """The array where it is, read-only."""
         address = self._ring.address + record.values[OFFSET]
         shape = (n_frames, *self._layout[1])
-        array: npt.NDArray[Any] = np.asarray(_Lease(record, address, self._kind, shape, self._leases))
+        array: npt.NDArray[Any] = np.asarray(Lease(record, address, self._kind, shape, self._leases))
         return array
 
     def _usual(self, record: Record) -> Samples | None:
@@ -405,7 +234,7 @@ class ShmSubscriber:
         if dtype.names:
             self._kind["descr"] = dtype.descr
         session_id = self._start.envelope.session_id or 0
-        self._usual_session = session_id << 1 | _BARE if self.contract.is_lossless else -1
+        self._usual_session = session_id << 1 | BARE if self.contract.is_lossless else -1
 
     def _thinned(self, block: Block) -> Block:
         step = self.contract.step
@@ -442,6 +271,7 @@ class ShmSubscriber:
         first = _first_frame(found)
         if isinstance(found, SessionEnd):
             first = found.acquired + found.lost
+        was_dropped, self._was_dropped = self._was_dropped, False
         if isinstance(found, SessionStart):
             self._next_frame, self._next_sequence = 0, 1
             return
@@ -452,7 +282,7 @@ class ShmSubscriber:
             and (first - 1) // step > (self._next_frame - 1) // step
         )
         sequence = _sequence(found)
-        if is_gap and not self.contract.is_lossless:
+        if is_gap and (was_dropped or not self.contract.is_lossless):
             assert first is not None
             assert self._next_frame is not None
             is_wanted = self.contract.delivery is Delivery.LATEST

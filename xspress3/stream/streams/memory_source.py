@@ -1,0 +1,84 @@
+"""Shared memory as a source that outlives its sender: who lost the ring looks for the next one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Union
+
+from xspress3.errors import StreamEndedError, StreamError
+from xspress3.stream.messages import Message, SessionStart
+from xspress3.stream.publisher import Samples
+from xspress3.stream.shm import ShmSubscriber, ring_of
+from xspress3.stream.subscriber import Subscriber
+
+__all__ = ["MemorySource"]
+
+logger = logging.getLogger(__name__)
+
+
+class MemorySource:
+    """Reads a ring; when that has ended, by the socket, until a start names another ring.
+
+    Parameters
+    ----------
+    ring
+        Closed with this one.
+    search
+        Joins whoever is, or will be, at the address of the stream.
+    enter
+        Joins the ring that a start names; `StreamError` where that cannot be.
+    """
+
+    def __init__(
+        self,
+        ring: ShmSubscriber,
+        search: Callable[[], Subscriber],
+        enter: Callable[[SessionStart], ShmSubscriber],
+    ) -> None:
+        self.endpoint = ring.endpoint
+        self._search = search
+        self._enter = enter
+        self._inner: Union[Subscriber, ShmSubscriber, None] = ring
+
+    def take(self, timeout: float) -> Union[Message, Samples, None]:
+        """The next message or chunk, or `None` when none came within `timeout` s.
+
+        Raises
+        ------
+        StreamEndedError, SenderDiedError
+            Once, when the sender has closed the ring, or died; the next call waits for another sender.
+        """
+        inner = self._inner
+        if inner is None:
+            inner = self._inner = self._search()
+        if isinstance(inner, Subscriber):
+            return self._look_for_ring(inner, timeout)
+        try:
+            return inner.take(timeout)
+        except StreamEndedError:
+            inner.close()
+            self._inner = None
+            raise
+
+    def _look_for_ring(self, socket: Subscriber, timeout: float) -> Message | None:
+        message = socket.receive(timeout)
+        if not isinstance(message, SessionStart) or ring_of(message) is None:
+            return message
+        try:
+            self._inner = self._enter(message)
+        except StreamError as error:  # not there, or no seat is free
+            logger.warning("%s: by the socket, because %s", self.endpoint, error)
+            return message
+        socket.close()
+        return None
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since a sender was heard of that is looked for; 0 at a ring, which says so itself."""
+        return 0.0 if self._inner is None else self._inner.silent_for
+
+    def close(self) -> None:
+        """Leave; a second call does nothing."""
+        if self._inner is not None:
+            self._inner.close()
