@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["add_to", "run"]
 
 TURN = 0.1
-G3 = "g3://"
 TOKEN = "XSPRESS3_RECORDER_TOKEN"  # noqa: S105  # name of a variable
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
@@ -157,23 +156,14 @@ def _exit_code(agent: Agent, signals: list[int]) -> int:
 
 
 def _recorders(arguments: argparse.Namespace) -> list[Recorder]:
+    from receivers.recorder.streams import make_recorder  # noqa: PLC0415
+
     texts = arguments.stream or [f"tcp://{arguments.address}:{arguments.port}"]
     endpoints = [text.partition("=")[0] for text in texts]
     if len(set(endpoints)) < len(endpoints):
         raise ConfigurationError(f"a stream is named twice in {', '.join(endpoints)}")
     options = _options(arguments)
-    return [_recorder(text, arguments, options) for text in texts]
-
-
-def _recorder(text: str, arguments: argparse.Namespace, options: Options) -> Recorder:
-    if text.startswith(G3):
-        from receivers.g3.recorder import G3Recorder  # noqa: PLC0415  # spt3g is an extra
-        from receivers.g3.source import G3Source  # noqa: PLC0415
-
-        return G3Recorder(G3Source.parse(text), options, _tell)
-    from receivers.recorder.loop import StreamRecorder  # noqa: PLC0415
-
-    return StreamRecorder(_source(text, arguments), options, _tell)
+    return [make_recorder(_source(text, arguments), options, _tell) for text in texts]
 
 
 def _options(arguments: argparse.Namespace) -> Options:
