@@ -58,6 +58,12 @@ class Mode:
             f"and 'seconds:T' with T in {MIN_TIME}..{MAX_TIME}"
         )
 
+    def is_whole(self, n_frames: int, seconds: float) -> bool:
+        """Whether a sum of `n_frames` frames that was looked at for `seconds` has all that is wanted."""
+        if self.kind is ModeKind.FRAMES:
+            return n_frames >= self.limit
+        return self.kind is not ModeKind.SECONDS or seconds >= self.limit
+
     def __str__(self) -> str:
         if self.kind in (ModeKind.LATEST, ModeKind.SESSION):
             return self.kind.value
