@@ -6,7 +6,7 @@ CC ?= cc
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := pyproject.toml setup.py $(foreach at,xspress3/* xspress3/*/*,$(wildcard $(at)/_*.h $(at)/*_build.py $(at)/csrc/*.[ch]))
-EXTRAS := hdf5,tango,test,lint,plot
+EXTRAS := hdf5,tango,test,lint,plot,view
 
 .PHONY: help demo test lint bench figures clean
 

@@ -1,4 +1,5 @@
-"""The command `xspress3-receiver`: print a stream, write it to files, show a file, capture and replay.
+"""The command `xspress3-receiver`: print a stream, write it to files, see it live, show a file, capture
+and replay.
 
 Exit codes: 0 when every session was complete, 7 when frames were lost or a session broke off,
 6 when the sender failed, 130 and 143 after Ctrl-C and SIGTERM, else the `exit_code` of the error.
@@ -24,6 +25,7 @@ import zmq
 from rich.console import Console
 
 from receivers.capture import capture
+from receivers.liveview import command as liveview
 from receivers.print_sink import PrintSink
 from receivers.progress import ProgressSink
 from receivers.receiver import Receiver
@@ -73,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_write(commands)
     _add_capture(commands)
     _add_replay(commands)
+    liveview.add_to(commands, _add_keys, _secure, _stop_on_signals)
     show = commands.add_parser("show", help="say what is in a file")
     show.add_argument("files", type=Path, nargs="+", metavar="FILE")
     show.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -142,6 +145,10 @@ def _add_stream_options(parser: argparse.ArgumentParser, name: str) -> None:
         default=name,
         help="by which the sender knows this reader (default: %(default)s)",
     )
+    _add_keys(parser)
+
+
+def _add_keys(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("keys", "both or neither, as the sender has them")
     group.add_argument("--key", metavar="FILE", help=f"secret key of this reader (default: {READER_KEY})")
     group.add_argument(
