@@ -14,7 +14,6 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,14 +21,14 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse
-from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from receivers.liveview import report
 from receivers.liveview.access import Access, make_access
+from receivers.liveview.assets import load_assets
 from receivers.liveview.calibration import Calibration, calibrations_of
 from receivers.liveview.commands import (
     MAX_COMMAND_BYTES,
@@ -51,7 +50,6 @@ __all__ = ["LiveServer"]
 
 logger = logging.getLogger(__name__)
 
-PAGE = Path(__file__).parent / "page"
 STATUS_INTERVAL = 0.5
 MAX_BROWSERS = 100
 MAX_COMMANDS = 50
@@ -188,13 +186,21 @@ def _uvicorn_config(application: ASGIApp) -> uvicorn.Config:
 
 
 def _application(hub: _Hub, access: Access) -> ASGIApp:
+    assets = load_assets()
+
+    async def page(request: Request) -> Response:
+        asset = assets.get(request.url.path)
+        if asset is None:
+            return PlainTextResponse("the live view has no such page\n", status_code=404)
+        return Response(asset.content, media_type=asset.media_type)
+
     async def status(_request: Request) -> JSONResponse:
         return JSONResponse(report.status(hub.feed))
 
     routes = [
         WebSocketRoute("/ws", hub.serve),
         Route("/status.json", status),
-        Mount("/", StaticFiles(directory=PAGE, html=True, check_dir=False)),
+        Route("/{path:path}", page),
     ]
     return _Guard(Starlette(routes=routes), access)
 

@@ -1,0 +1,394 @@
+// Puts the parts of the page together: what comes from the server goes to them, what people do goes back.
+
+import { WindowBands } from "./bands.js";
+import { CalibrationDialog } from "./calibration.js";
+import { ChannelTable } from "./channels.js";
+import { applyTheme } from "./colours.js";
+import { Connection } from "./connection.js";
+import { describeReadout } from "./readout.js";
+import { ElementSearch } from "./search.js";
+import { addGestures } from "./gestures.js";
+import { describeKeys, listenToKeys } from "./keys.js";
+import { binOf } from "./energy.js";
+import { drawLines } from "./lines.js";
+import { MapView } from "./map.js";
+import { Settings } from "./settings.js";
+import { SpectrumChart } from "./spectrum.js";
+import { StatusBar } from "./status.js";
+import { History, StripChart } from "./strips.js";
+import { asTable, keptCopies, tracesOf } from "./traces.js";
+import { Waterfall } from "./waterfall.js";
+import { WindowForm } from "./windows.js";
+
+const FIRST_CHANNELS = 8; // shown where nobody has chosen
+const NOTICE_TIME = 12; // s that a sentence stays
+const NO_CONTROL = "This page may not write windows: the view was started without --control";
+
+const element = (id) => document.getElementById(id);
+
+class Page {
+  constructor() {
+    this.settings = new Settings();
+    this.hello = null;
+    this.status = null;
+    this.update = null; // the spectra that are shown
+    this.kept = [];
+    this.isFrozen = false;
+    this.isServerThere = true;
+    this.history = new History();
+    this.applyTheme();
+    this.makeParts();
+    this.bindButtons();
+    this.followSettings();
+    this.connection = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, {
+      text: (message) => this.heard(message),
+      update: (update) => this.updated(update),
+      drawn: (update) => this.drawn(update),
+      state: (isOpen) => this.connected(isOpen),
+      problem: (sentence) => this.tell(sentence),
+    });
+  }
+
+  makeParts() {
+    const write = (window, low, high) => this.writeWindow(window, low, high);
+    this.bar = new StatusBar(element("verdict"), element("facts"));
+    this.chart = new SpectrumChart(element("spectrum-plot"), this.settings, {
+      drawn: () => this.overlay(),
+      cursor: (bin) => this.readOut(bin),
+      selected: (low, high) => write(this.settings.get("window"), low, high),
+    });
+    addGestures(element("spectrum-plot"), this.chart);
+    this.bands = new WindowBands(this.chart, write);
+    this.windowForm = new WindowForm(element("window-form"), element("window-channel"), element("window-note"), write);
+    this.table = new ChannelTable(element("channel-rows"), {
+      toggle: (channel) => this.toggleChannel(channel),
+      activate: (channel) => this.settings.set({ active: channel }),
+    });
+    this.search = new ElementSearch(element("element-search"), element("element"), element("elements"), this.settings, (text) => this.tell(text));
+    this.calibration = new CalibrationDialog((channel, values) => this.calibrate(channel, values));
+    this.waterfall = new Waterfall(element("waterfall-image"), element("waterfall-title"), this.chart);
+    this.strips = [
+      new StripChart(element("rates-plot"), "input_rate"),
+      new StripChart(element("dead-time-plot"), "dead_time", 100),
+    ];
+    this.map = new MapView(element("map"), element("map-image"), element("map-readout"));
+  }
+
+  // What people do
+
+  bindButtons() {
+    const actions = this.actions();
+    const press = (id, action) => element(id).addEventListener("click", action);
+    press("scale", actions.scale);
+    press("axis", actions.axis);
+    press("sum", actions.sum);
+    press("freeze", actions.freeze);
+    press("keep", actions.keep);
+    press("reset-sum", actions.resetSum);
+    press("theme", actions.theme);
+    press("help-open", actions.help);
+    press("save", () => this.save());
+    press("calibrate", () => this.openCalibration());
+    press("zoom-in", () => this.chart.zoom(1 / 1.5));
+    press("zoom-out", () => this.chart.zoom(1.5));
+    press("pan-left", () => this.chart.pan(-0.2));
+    press("pan-right", () => this.chart.pan(0.2));
+    press("zoom-reset", actions.showAll);
+    press("all-channels", () => this.toggleAll());
+    press("notice", () => this.tell(""));
+    element("mode").addEventListener("change", (event) => this.settings.set({ mode: event.target.value }));
+    element("map-window").addEventListener("change", (event) => this.settings.set({ mapWindow: Number(event.target.value) }));
+    element("map-corrected").addEventListener("change", (event) => this.settings.set({ mapCorrected: event.target.checked }));
+    listenToKeys(actions);
+    describeKeys(element("help-keys"));
+  }
+
+  actions() {
+    const { settings, chart } = this;
+    return {
+      scale: () => settings.toggle("scale", "log", "linear"),
+      axis: () => this.toggleAxis(),
+      sum: () => settings.set({ sum: !settings.get("sum") }),
+      freeze: () => this.freeze(),
+      keep: () => this.keep(),
+      accumulate: () => settings.toggle("mode", "session", "latest"),
+      resetSum: () => this.connection.send({ type: "reset_sum" }),
+      channel: (key) => Number(key) < this.nChannels && this.toggleChannel(Number(key)),
+      showAll: () => chart.showAll(),
+      zoom: (factor) => chart.zoom(factor),
+      pan: (part) => chart.pan(part),
+      cursor: (step, event) => chart.moveCursor((chart.cursorBin ?? Math.round(chart.nBins / 2)) + step * (event.shiftKey ? 10 : 1)),
+      peak: () => chart.moveToPeak(),
+      nextChannel: () => settings.set({ active: (settings.get("active") + 1) % Math.max(this.nChannels, 1) }),
+      window: () => settings.toggle("window", 0, 1),
+      search: () => element("element").focus(),
+      theme: () => settings.set({ theme: document.documentElement.dataset.theme === "dark" ? "light" : "dark" }),
+      help: () => element("help").showModal(),
+    };
+  }
+
+  followSettings() {
+    const { settings } = this;
+    settings.onChange(["mode", "sum", "chosen", "mapWindow", "mapCorrected"], () => this.askForView());
+    settings.onChange(["scale", "axis"], () => this.chart.rebuild());
+    settings.onChange(["chosen", "active"], () => this.showChannels());
+    settings.onChange(["elements"], () => this.chart.refresh());
+    settings.onChange(["theme"], () => this.applyTheme());
+    settings.addEventListener("change", () => this.showSettings());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.applyTheme());
+    this.showSettings();
+  }
+
+  showSettings() {
+    const { settings } = this;
+    const pressed = (id, isPressed) => element(id).setAttribute("aria-pressed", isPressed);
+    pressed("scale", settings.get("scale") === "log");
+    pressed("axis", settings.get("axis") === "energy");
+    pressed("sum", settings.get("sum"));
+    pressed("freeze", this.isFrozen);
+    pressed("keep", this.kept.length > 0);
+    element("mode").value = settings.get("mode");
+    element("reset-sum").hidden = settings.get("mode") !== "session";
+    element("map-window").value = settings.get("mapWindow");
+    element("map-corrected").checked = settings.get("mapCorrected");
+    document.body.dataset.window = settings.get("window");
+  }
+
+  applyTheme() {
+    applyTheme(this.settings.get("theme"));
+    const isDark = document.documentElement.dataset.theme === "dark";
+    element("theme").textContent = isDark ? "light" : "dark";
+    if (!this.chart) return;
+    this.chart.refresh();
+    this.strips.forEach((strip) => strip.plot?.redraw());
+    this.showChannels();
+    this.map.draw();
+  }
+
+  toggleAxis() {
+    if (this.settings.get("axis") === "bins" && !this.hello?.calibration) this.tell("No energy calibration is known: press \u201ccalibrate\u201d");
+    this.settings.toggle("axis", "energy", "bins");
+  }
+
+  freeze() {
+    this.isFrozen = !this.isFrozen;
+    this.showSettings();
+  }
+
+  keep() {
+    const takenAt = new Date().toLocaleTimeString([], { hour12: false });
+    this.kept = this.kept.length ? [] : keptCopies(this.live(), takenAt);
+    this.showSettings();
+    this.showSpectra();
+  }
+
+  get nChannels() {
+    return this.hello?.n_channels ?? 0;
+  }
+
+  // Channels that are shown: those chosen, as far as the detector has them, or the first ones.
+  get chosen() {
+    const wanted = this.settings.get("chosen").filter((channel) => channel < this.nChannels);
+    return wanted.length ? wanted : [...Array(Math.min(this.nChannels, FIRST_CHANNELS)).keys()];
+  }
+
+  toggleChannel(channel) {
+    const { chosen } = this;
+    const others = chosen.filter((other) => other !== channel);
+    if (others.length === 0) return this.tell(`Channel ${channel} is the only one shown: show another one first`);
+    return this.settings.set({ chosen: others.length < chosen.length ? others : [...chosen, channel].sort((one, other) => one - other) });
+  }
+
+  toggleAll() {
+    const isAll = this.chosen.length === this.nChannels;
+    this.settings.set({ chosen: isAll ? [this.settings.get("active")] : [...Array(this.nChannels).keys()] });
+  }
+
+  openCalibration() {
+    if (!this.hello?.n_bins) return this.tell("There is no detector yet to calibrate");
+    const known = this.hello.calibration ?? Array(this.nChannels).fill(null);
+    return this.calibration.open(known, this.hello.n_bins);
+  }
+
+  // Kept by the browser and said again after each connection: the server forgets it with the page.
+  calibrate(channel, values) {
+    const before = channel === null ? {} : this.settings.get("calibrations");
+    this.settings.set({ calibrations: values === null && channel === null ? {} : { ...before, [channel ?? "all"]: values } });
+    this.sendCalibration(channel, values ?? { offset: null, gain: null, quadratic: null });
+  }
+
+  sendCalibration(channel, values) {
+    this.connection.send({ type: "calibration", channel, ...values });
+  }
+
+  writeWindow(window, low, high) {
+    const message = { type: "window", channel: this.settings.get("active"), window, low, high };
+    if (this.hello?.control == null) this.tell(NO_CONTROL);
+    else if (this.connection.send(message)) return;
+    else this.tell("The window was not written: no connection to the live view's server");
+    this.bands.settle();
+  }
+
+  save() {
+    if (this.update === null) return this.tell("There is nothing to save yet");
+    const traces = [...this.live(), ...this.kept];
+    const blob = new Blob([asTable(traces, traces[0].calibration, this.chart.nBins)], { type: "text/csv" });
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = `${this.hello.stream_id}_${this.update.session_id}_${this.update.frame}.csv`.replace(/[^\w.-]/g, "_");
+    link.click();
+    return setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  // What the server says
+
+  connected(isOpen) {
+    this.isServerThere = isOpen;
+    this.bar.show(this.status, isOpen);
+    document.body.classList.toggle("stale", !isOpen);
+    if (!isOpen) return;
+    this.isGreeted = false;
+    this.history.clear();
+  }
+
+  heard(message) {
+    const handler = { hello: this.greeted, status: this.statusCame, error: this.refused, done: this.obeyed }[message.type];
+    handler?.call(this, message);
+  }
+
+  greeted(hello) {
+    const isOther = hello.stream_id !== this.hello?.stream_id || hello.n_channels !== this.hello?.n_channels || hello.n_bins !== this.hello?.n_bins;
+    this.hello = hello;
+    if (isOther) this.forgetSpectra();
+    if (hello.stream_id) document.title = `${hello.stream_id} \u2013 live view`;
+    this.table.resize(this.nChannels);
+    this.map.describe(hello.map);
+    this.bands.settle();
+    if (hello.n_channels && (!this.isGreeted || isOther)) this.begin();
+    this.showChannels();
+    this.showSpectra();
+  }
+
+  // The first hello with a detector in it: say what this page wants of it.
+  begin() {
+    this.isGreeted = true;
+    for (const [channel, values] of Object.entries(this.settings.get("calibrations"))) {
+      if (channel !== "all" && Number(channel) >= this.nChannels) continue;
+      this.sendCalibration(channel === "all" ? null : Number(channel), values ?? { offset: null, gain: null, quadratic: null });
+    }
+    if (this.settings.get("active") >= this.nChannels) this.settings.set({ active: 0 });
+    this.askForView();
+  }
+
+  forgetSpectra() {
+    this.update = null;
+    this.kept = [];
+    this.chart.view = null;
+    this.history.clear();
+    this.waterfall.clear();
+  }
+
+  statusCame(status) {
+    this.status = status;
+    this.bar.show(status, this.isServerThere);
+  }
+
+  refused({ text, about }) {
+    this.tell(text);
+    if (about === "window") this.bands.settle();
+    if (about === "calibration") this.settings.set({ calibrations: {} });
+  }
+
+  obeyed({ text }) {
+    this.bands.settle();
+    this.tell(text, "done");
+  }
+
+  askForView() {
+    if (!this.nChannels) return;
+    const { settings } = this;
+    const map = { window: settings.get("mapWindow"), corrected: settings.get("mapCorrected") };
+    this.connection.send({
+      type: "view",
+      mode: settings.get("mode"),
+      channels: this.chosen,
+      sum: settings.get("sum"),
+      waterfall: true,
+      history: true,
+      map: this.hello.map === null ? false : map,
+    });
+  }
+
+  updated(update) {
+    if (update.kind === "spectra") this.spectraCame(update);
+    else if (update.kind === "history") this.historyCame(update);
+    else if (update.kind === "waterfall") this.waterfall.add(update);
+    else if (update.kind === "map") this.map.show(update);
+  }
+
+  spectraCame(update) {
+    if (this.isFrozen) return;
+    this.update = update;
+    this.showSpectra();
+    this.table.show(update, this.history);
+  }
+
+  historyCame(update) {
+    this.history.add(update);
+    this.strips.forEach((strip) => strip.show(this.history, this.chosen));
+    this.table.show(this.update, this.history);
+  }
+
+  // For people who look closely, and for tests: what is on the screen.
+  drawn(update) {
+    if (update.kind !== "spectra") return;
+    const age = update.drawnAt - update.time;
+    Object.assign(element("spectrum").dataset, { sequence: update.sequence, frame: update.frame, age });
+  }
+
+  // What is shown
+
+  live() {
+    return this.update === null ? [] : tracesOf(this.update, this.hello.calibration);
+  }
+
+  showSpectra() {
+    const traces = [...this.live(), ...this.kept];
+    element("empty").hidden = traces.length > 0;
+    this.chart.show(traces, this.hello?.n_bins ?? 0);
+  }
+
+  showChannels() {
+    const active = this.settings.get("active");
+    this.table.mark(this.chosen, active);
+    const windows = this.hello?.windows?.[active] ?? null;
+    const control = this.hello?.control ?? null;
+    this.bands.show(windows, control !== null);
+    this.windowForm.show(active, windows, control);
+    this.strips.forEach((strip) => strip.plot && strip.show(this.history, this.chosen));
+  }
+
+  // Drawn with the chart, each time.
+  overlay() {
+    if (this.chart.plot === null) return;
+    this.bands.place();
+    this.waterfall.draw();
+    const place = ({ energy }) => (this.chart.calibration === null ? binOf(this.chart.reference, energy) : energy);
+    if (this.chart.reference !== null) drawLines(this.chart.plot, this.search.lines().map((line) => ({ ...line, x: place(line) })));
+  }
+
+  readOut(bin) {
+    element("readout").replaceChildren(...describeReadout(bin, this.chart.traces, this.chart.reference, this.search.elements, this.settings.get("elements")));
+  }
+
+  // A sentence for people; empty takes it away.
+  tell(text, kind = "problem") {
+    const notice = element("notice");
+    Object.assign(notice, { textContent: text, hidden: text === "" });
+    notice.dataset.kind = kind;
+    clearTimeout(this.noticeEnds);
+    this.noticeEnds = setTimeout(() => (notice.hidden = true), NOTICE_TIME * 1000);
+  }
+}
+
+globalThis.liveView = new Page();

@@ -1,0 +1,42 @@
+// What is at the cursor: bin, energy, counts, and whose line the peak near it could be.
+
+import { energyOf } from "./energy.js";
+import { count } from "./format.js";
+import { candidates, tolerance } from "./lines.js";
+import { highestBin } from "./traces.js";
+import { channelColour } from "./colours.js";
+
+const MAX_TRACES = 10;
+
+// Elements of the page that say it; none without a cursor.
+export function describeReadout(bin, traces, reference, elements, favoured) {
+  if (bin === null || traces.length === 0) return [];
+  const energy = reference === null ? "" : ` \u00b7 ${energyOf(reference, bin).toFixed(3)} keV`;
+  const parts = [span("place", `bin ${bin}${energy}`)];
+  for (const trace of traces.slice(0, MAX_TRACES)) {
+    const part = span("counts", `${trace.label}: ${count(trace.values[bin])}`);
+    if (trace.channel !== null) part.style.color = channelColour(trace.channel);
+    parts.push(part);
+  }
+  if (traces.length > MAX_TRACES) parts.push(span("counts", `and ${traces.length - MAX_TRACES} more`));
+  if (reference !== null && elements !== null) parts.push(...describePeak(bin, traces[0].values, reference, elements, favoured));
+  return parts;
+}
+
+function describePeak(bin, values, reference, elements, favoured) {
+  const slope = energyOf(reference, bin + 1) - energyOf(reference, bin);
+  const reach = Math.max(Math.round(tolerance(energyOf(reference, bin)) / slope), 1);
+  const peak = highestBin(values, bin - reach, bin + reach);
+  const energy = energyOf(reference, peak);
+  const found = candidates(elements, energy, favoured);
+  if (found.length === 0) return [];
+  const names = found.map(({ label, energy: at }) => `${label} ${at.toFixed(3)}`).join(", ");
+  return [span("peak", `peak at ${energy.toFixed(3)} keV: ${names}`)];
+}
+
+function span(kind, text) {
+  const made = document.createElement("span");
+  made.className = kind;
+  made.textContent = text;
+  return made;
+}
