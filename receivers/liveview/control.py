@@ -74,6 +74,7 @@ class TangoControl:
         with self._lock:
             try:
                 proxy = self._connect()
+                proxy.ping()  # says who is away; writing to nobody raises a TypeError
                 for channel in channels:
                     proxy.write_attribute(f"Window{window + 1}_Ch{channel}", [limits.low, limits.high])
             except self._tango.DevFailed as error:

@@ -131,7 +131,7 @@ class LiveModel:
     def _forget(self, geometry: Geometry) -> None:
         """Let go of all counts of another detector, or of other windows."""
         self._latest = None
-        self._rolling.clear()
+        self._rolling = OrderedDict((mode, RollingSum(mode, geometry)) for mode in self._rolling)
         self._history = History(geometry)
 
     def write(self, block: Block) -> None:
@@ -257,6 +257,8 @@ class LiveModel:
         if rolling is None:
             assert self._source is not None
             rolling = RollingSum(mode, self._source.geometry)
+            if self._latest is not None:
+                rolling.begin_with(self._latest, self._time, self._position - 1)
         self._rolling[mode] = rolling
         while len(self._rolling) > MAX_ROLLING:
             self._rolling.popitem(last=False)

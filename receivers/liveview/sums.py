@@ -67,7 +67,7 @@ class Mode:
     def __str__(self) -> str:
         if self.kind in (ModeKind.LATEST, ModeKind.SESSION):
             return str(self.kind.value)
-        return f"{self.kind.value}:{self.limit:g}"
+        return f"{self.kind.value}:{self.limit:.6f}".rstrip("0").rstrip(".")
 
 
 LATEST = Mode()
@@ -176,6 +176,11 @@ class RollingSum:
         self._end = 0
         self._bucket_frames = max(1, -(-int(mode.limit) // N_BUCKETS))
         self._is_by_frames = mode.kind is ModeKind.FRAMES
+
+    def begin_with(self, newest: Sum, now: float, position: int) -> None:
+        """Take the one frame that is there when somebody begins to look."""
+        self._put(now, newest, position, begins=True)
+        self._end = position + newest.n_frames
 
     def add(self, frames: Frames, total: Sum, position: int) -> None:
         """Take `frames`, whose sum is `total`, before which the stream had `position` frames."""

@@ -1,4 +1,4 @@
-"""Windows that clients set: at once while nothing runs, else from the next session on, and only where allowed."""
+"""Windows that clients set: at once while nothing runs, else from the next session on; only where allowed."""
 
 from __future__ import annotations
 
