@@ -23,6 +23,7 @@ from benchmarks.pipeline import PipelineRun, run_pipeline, verify
 from benchmarks.rows import FLAT, NOTHING, Row, Wanted, missed
 from benchmarks.soak import soak_rows
 from benchmarks.streams import Plan, stream_rows
+from benchmarks.view import view_rows
 
 FRAMES_PER_BLOCK = 32
 PLAYED_FRAMES = 64
@@ -138,6 +139,7 @@ PARTS = {
         "At 1,000 frames/s: 4 x 4096 bins, uint32", lambda chosen, _path: latency_rows(chosen.latency_frames)
     ),
     "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
+    "view": Part("The live view in browsers", lambda chosen, _path: view_rows(chosen.view_seconds)),
 }
 
 
@@ -185,6 +187,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--link-frames", type=int, default=100_000, help="(default: %(default)s)")
     parser.add_argument("--latency-frames", type=int, default=10_000, help="(default: %(default)s)")
     parser.add_argument("--soak-frames", type=int, default=1_000_000, help="(default: %(default)s)")
+    parser.add_argument("--view-seconds", type=float, default=10.0, help="(default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--directory", help="where the files go; on a local disk (default: a temporary one)")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a figure is not as wanted")
