@@ -13,7 +13,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -28,7 +28,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from receivers.liveview import report
 from receivers.liveview.access import Access, make_access
-from receivers.liveview.assets import load_assets
+from receivers.liveview.assets import Asset, load_assets
 from receivers.liveview.calibration import Calibration, calibrations_of
 from receivers.liveview.commands import (
     MAX_COMMAND_BYTES,
@@ -94,13 +94,14 @@ class LiveServer:
         calibration: object = None,
         control: Control | None = None,
     ) -> None:
+        assets = load_assets()
         self._socket = _listen(host, port)
         port = self._socket.getsockname()[1]
         self.access = make_access(host, port, tuple(names))
         self.address = f"http://{_for_address(host)}:{port}/"
         self.url = self.address if self.access.token is None else f"{self.address}?token={self.access.token}"
         self._hub = _Hub(feed, calibration, control)
-        self._server = uvicorn.Server(_uvicorn_config(_application(self._hub, self.access)))
+        self._server = uvicorn.Server(_uvicorn_config(_application(self._hub, self.access, assets)))
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="xsp3-view-web")
         self._thread.start()
@@ -185,9 +186,7 @@ def _uvicorn_config(application: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _application(hub: _Hub, access: Access) -> ASGIApp:
-    assets = load_assets()
-
+def _application(hub: _Hub, access: Access, assets: Mapping[str, Asset]) -> ASGIApp:
     async def page(request: Request) -> Response:
         asset = assets.get(request.url.path)
         if asset is None:

@@ -97,7 +97,7 @@ export class SpectrumChart {
         x: { time: false },
         y: { distr: this.isLog ? 3 : 1, range: (_plot, _least, most) => this.heights(most) },
       },
-      axes: [this.axis({ size: 30, values: (_plot, places) => places.map(plain) }), this.axis({ size: 52 })],
+      axes: [this.axis({ size: 30, values: (_plot, places) => places.map((place, index) => this.placeName(place, index === places.length - 1)) }), this.axis({ size: 52 })],
       series: [{}, ...this.traces.map(seriesOf)],
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, dist: 5 }, bind: { dblclick: () => null } },
       hooks: {
@@ -110,6 +110,12 @@ export class SpectrumChart {
 
   axis(more) {
     return { font: AXIS_FONT, stroke: () => colour("ink"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { stroke: () => colour("grid"), size: 4 }, ...more };
+  }
+
+  // The last one has the unit.
+  placeName(place, isLast) {
+    if (!isLast) return plain(place);
+    return this.calibration === null ? `bin ${plain(place)}` : `${plain(place)} keV`;
   }
 
   heights(most) {
@@ -173,6 +179,11 @@ export class SpectrumChart {
     const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
     if (there < low || there > high) this.look(there - (high - low) / 2, there + (high - low) / 2);
     this.plot.setCursor({ left: this.plot.valToPos(this.toAxis(there), "x"), top: 10 });
+  }
+
+  stepCursor(bins) {
+    const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
+    this.moveCursor((this.cursorBin ?? Math.round((low + high) / 2)) + bins);
   }
 
   moveToPeak() {
