@@ -53,7 +53,7 @@ class Calibration:
 def _calibration_of(said: object) -> Calibration:
     if not isinstance(said, Mapping) or not set(said) <= set(_TERMS) or "gain" not in said:
         raise ConfigurationError(
-            f"calibration: {str(said)[:100]}, allowed are objects with gain, and offset and quadratic if wanted"
+            f"calibration: {str(said)[:100]}, allowed are objects with gain, offset and quadratic"
         )
     values = {name: said.get(name, 0.0) for name in _TERMS}
     for name, value in values.items():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Union
 
 from receivers.liveview.calibration import Calibration
-from receivers.liveview.sums import Mode
+from receivers.liveview.sums import LATEST, Mode
 from xspress3.errors import ConfigurationError, ProtocolError
 from xspress3.model import Window
 from xspress3.stream.fields import integer, object_of_bytes, text
@@ -45,7 +45,7 @@ class View:
         Window of the map, and whether it is freed of dead time; `None` for no map.
     """
 
-    mode: Mode = Mode()
+    mode: Mode = LATEST
     channels: tuple[int, ...] | None = None
     is_sum: bool = False
     has_history: bool = True

@@ -43,7 +43,10 @@ CLOSE_TIME = 5.0
 
 @dataclass(frozen=True)
 class Connection:
-    """How it stands with the stream: `waiting`, `joined`, `silent`, `refused` or `foreign`, and a sentence."""
+    """How it stands with the stream, and a sentence for people.
+
+    `state` is `waiting`, `joined`, `silent`, `refused` or `foreign`.
+    """
 
     state: str
     text: str

@@ -118,6 +118,6 @@ def _time_left(values: Mapping[str, Any], source: Source | None, rate: float | N
         return None
     left = max(wanted - acquired - (values["lost"] or 0), 0)
     if rate:
-        return left / rate
+        return float(left / rate)
     period = None if source is None else source.period
-    return None if period is None else left * period
+    return None if period is None else float(left * period)

@@ -128,13 +128,18 @@ class ScanMap:
     def values(self, window: int, *, corrected: bool) -> npt.NDArray[np.float32]:
         """A copy, shape (row, column)."""
         chosen = self._values[window + 2 * corrected]
-        return chosen.reshape(self.scan.n_rows, self.scan.n_columns).copy()
+        values: npt.NDArray[np.float32] = chosen.reshape(self.scan.n_rows, self.scan.n_columns).copy()
+        return values
 
 
 def _shape(said: object) -> tuple[int, int]:
-    if isinstance(said, (list, tuple)) and len(said) == 2 and all(type(n) is int and n > 0 for n in said):
-        if said[0] * said[1] <= MAX_PIXELS:
-            return said[0], said[1]
+    if (
+        isinstance(said, list)
+        and len(said) == 2
+        and all(type(n) is int and n > 0 for n in said)
+        and said[0] * said[1] <= MAX_PIXELS
+    ):
+        return said[0], said[1]
     raise ProtocolError(
         f"scan: shape {str(said)[:64]}, expected [rows, columns] of up to {MAX_PIXELS} pixels together"
     )

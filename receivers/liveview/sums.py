@@ -15,7 +15,7 @@ from xspress3 import dead_time
 from xspress3.errors import ConfigurationError
 from xspress3.model import SCALER_DTYPE, SCALER_NAMES, as_scalers
 
-__all__ = ["Frames", "Mode", "ModeKind", "RollingSum", "Sum", "sum_of"]
+__all__ = ["LATEST", "Frames", "Mode", "ModeKind", "RollingSum", "Sum", "sum_of"]
 
 N_BUCKETS = 16
 """Parts that a rolling sum consists of: the oldest falls out as a whole."""
@@ -58,10 +58,19 @@ class Mode:
             f"and 'seconds:T' with T in {MIN_TIME}..{MAX_TIME}"
         )
 
+    def is_whole(self, n_frames: int, seconds: float) -> bool:
+        """Whether a sum of `n_frames` frames that was looked at for `seconds` has all that is wanted."""
+        if self.kind is ModeKind.FRAMES:
+            return n_frames >= self.limit
+        return self.kind is not ModeKind.SECONDS or seconds >= self.limit
+
     def __str__(self) -> str:
         if self.kind in (ModeKind.LATEST, ModeKind.SESSION):
-            return self.kind.value
+            return str(self.kind.value)
         return f"{self.kind.value}:{self.limit:g}"
+
+
+LATEST = Mode()
 
 
 @dataclass(frozen=True)
