@@ -16,10 +16,17 @@ import pytest
 from tests.programs import next_event, running
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --force-device-scale-factor=1"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-device-scale-factor=1",
+]
+"""A browser that runs as root, without a graphics card, and asks nobody but us."""
 SIZE = {"width": 1280, "height": 720}
 PATIENCE = 30.0
 """Seconds: the machine may be busy, and a browser is large."""

@@ -1,4 +1,4 @@
-"""The bar at the top, and what the page says when something is wrong: never a blank page, never an old number as new."""
+"""The bar at the top, and what the page says when something is wrong: never blank, never old for new."""
 
 from __future__ import annotations
 
