@@ -262,13 +262,13 @@ class Page {
     if (this.isFrozen) return;
     this.update = update;
     this.showSpectra();
-    this.table.show(update, this.history);
+    this.table.show(update, this.history, this.hello.windows);
   }
 
   historyCame(update) {
     this.history.add(update);
     this.strips.forEach((strip) => strip.show(this.history, this.chosen));
-    this.table.show(this.update, this.history);
+    this.table.show(this.update, this.history, this.hello.windows);
   }
 
   // For people who look closely, and for tests: what is on the screen.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from tests.receivers.conftest import Sender
@@ -28,11 +26,9 @@ def writable(open_page):
         yield screen
 
 
-def in_force(screen, window: int) -> tuple[int, int]:
-    """Limits with which the counts in the table were counted."""
-    title = screen.page.get_attribute(f"{FIRST_ROW} [data-column='window{window}']", "title")
-    low, high = re.findall(r"\d+", title)
-    return int(low), int(high)
+def in_force(screen) -> tuple[int, int]:
+    """Limits with which the detector counted window 0 of channel 0."""
+    return tuple(screen.page.evaluate("Array.from(liveView.update.arrays.limits.values.slice(0, 2))"))
 
 
 def cell_texts(screen) -> list[str]:
@@ -56,12 +52,33 @@ def test_a_window_that_is_drawn_is_what_the_detector_counts_from_the_next_sessio
     writable.wait(lambda: writable.page.get_attribute("#notice", "data-kind") == "done", "an answer")
     low, high = windows(writable)[0]
     assert (low, high) == (pytest.approx(IRON[0], abs=5), pytest.approx(IRON[1], abs=5))
-    writable.wait(lambda: in_force(writable, 0) == (low, high), "a session with the new window")
+    writable.wait(lambda: in_force(writable) == (low, high), "a session with the new window")
     writable.press("Space")
     counts, corrected = (int(text) for text in cell_texts(writable))
     spectrum = writable.page.evaluate("Array.from(liveView.chart.traces[0].values)")
     assert counts == sum(spectrum[low : high + 1]) > 0
     assert corrected > counts
+
+
+def test_until_then_the_spectrum_is_counted_in_it_and_marked(open_page):
+    port, monitor_port = free_port(), free_port()
+    with (
+        simulated(port, monitor_port, "--allow-control"),  # one session without end
+        view(port, monitor_port, "--port", 0, "--control", "serve") as url,
+    ):
+        screen = open_page(url)
+        screen.wait_drawn()
+        shift_drag(screen, *IRON)
+        screen.wait(lambda: cell_texts(screen)[0].endswith("*"), "counts that are marked")
+        screen.press("Space")
+
+        low, high = windows(screen)[0]
+        spectrum = screen.page.evaluate("Array.from(liveView.chart.traces[0].values)")
+
+        assert cell_texts(screen)[0] == f"{sum(spectrum[low : high + 1])}*"
+        assert "from the next session on" in screen.page.get_attribute(
+            f"{FIRST_ROW} [data-column='window0']", "title"
+        )
 
 
 def test_an_edge_can_be_dragged_and_moved_by_keys(writable):
@@ -73,9 +90,10 @@ def test_an_edge_can_be_dragged_and_moved_by_keys(writable):
     box = handle.bounding_box()
     middle = box["y"] + box["height"] / 2
 
-    writable.page.mouse.move(box["x"] + box["width"] / 2, middle)
+    start = box["x"] + box["width"] / 2
+    writable.page.mouse.move(start, middle)
     writable.page.mouse.down()
-    writable.page.mouse.move(writable.place(700), middle)
+    writable.page.mouse.move(start + writable.place(700) - writable.place(high), middle)
     writable.page.mouse.up()
     writable.wait(lambda: windows(writable)[0] == [low, 700], "the edge at bin 700")
 
