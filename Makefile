@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 NATIVE := pyproject.toml setup.py $(foreach at,xspress3/* xspress3/*/*,$(wildcard $(at)/_*.h $(at)/*_build.py $(at)/csrc/*.[ch]))
 EXTRAS := hdf5,tango,test,lint,plot,view
 
-.PHONY: help demo test lint bench figures clean
+.PHONY: help demo test lint bench figures screenshots elements clean
 
 help:
 	@echo "make demo     see a simulated detector being acquired, streamed and written to a file"
@@ -16,12 +16,15 @@ help:
 	@echo "make lint     check style, types, imports and the C code"
 	@echo "make bench    measure, and print a table (also written to build/bench.json)"
 	@echo "make figures  draw the pictures of the README again"
+	@echo "make screenshots  take the pictures of the live view again; needs Chromium"
+	@echo "make elements make the table of emission lines of the live view again"
 	@echo "make clean    remove what was built and the virtual environment"
 
 demo: $(VENV)/installed
 	@$(BIN)/xspress3 demo
 
 test: $(VENV)/installed
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo "make: no Chromium, so the page of the live view is not tested; install it, for example: apt-get install chromium"
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/installed
@@ -35,6 +38,13 @@ bench: $(VENV)/installed
 
 figures: $(VENV)/installed
 	$(BIN)/python doc/draw_figures.py
+
+screenshots: $(VENV)/installed
+	$(BIN)/python doc/take_screenshots.py
+
+elements: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check xraydb
+	$(BIN)/python doc/make_element_lines.py
 
 # What is missing is said in words before pip says it in a hundred lines.
 $(VENV)/installed: $(NATIVE)

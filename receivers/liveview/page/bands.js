@@ -54,7 +54,8 @@ export class WindowBands {
   beginDrag(event, handle, window, index) {
     event.stopPropagation();
     handle.setPointerCapture(event.pointerId);
-    const move = (moved) => this.moveEdge(window, index, Math.round(this.chart.binAtPointer(moved)));
+    const grip = this.chart.binAtPointer(event) - this.limits(window)[index]; // it lies beside its edge
+    const move = (moved) => this.moveEdge(window, index, Math.round(this.chart.binAtPointer(moved) - grip));
     const end = () => {
       handle.removeEventListener("pointermove", move);
       this.commit(window);

@@ -1,7 +1,7 @@
 // The table of channels: which are shown, their rates, and the counts in their windows.
 
 import { channelColour } from "./colours.js";
-import { count, percent, short, UNKNOWN } from "./format.js";
+import { count, percent, short } from "./format.js";
 import { row } from "./decode.js";
 
 const COLUMNS = ["in", "out", "dead", "window0", "window1"];
@@ -49,10 +49,11 @@ export class ChannelTable {
   }
 
   // Numbers of the channels of an update of spectra; of others only what the history tells.
-  show(update, history) {
+  // `windows` are those that the detector has now, by channel.
+  show(update, history, windows) {
     this.rows.forEach(({ cells }, channel) => {
       const index = update?.channels.indexOf(channel) ?? -1;
-      const values = index < 0 ? fromHistory(history, channel) : fromUpdate(update, index);
+      const values = index < 0 ? fromHistory(history, channel) : fromUpdate(update, index, windows?.[channel]);
       this.fill(cells, values);
     });
   }
@@ -66,20 +67,43 @@ export class ChannelTable {
   }
 }
 
-function fillWindow(cell, { counts, corrected, limits }) {
-  cell.replaceChildren(count(counts), document.createElement("br"), small(isFinite(corrected ?? NaN) ? count(corrected) : UNKNOWN));
-  cell.title = limits === null ? "the limits are not known" : `counted in bins ${limits[0]} to ${limits[1]}`;
+function fillWindow(cell, { counts, corrected, limits, isCountedHere }) {
+  const mark = isCountedHere ? "*" : "";
+  cell.replaceChildren(count(counts) + mark, document.createElement("br"), small(count(corrected)));
+  const bins = limits === null ? "the limits are not known" : `counted in bins ${limits[0]} to ${limits[1]}`;
+  cell.title = isCountedHere ? `${bins} of the spectrum; the detector itself counts there from the next session on` : bins;
 }
 
-function fromUpdate({ arrays }, index) {
-  const [input, output, dead] = [0, 1, 2].map((line) => row(arrays.rates, line)[index]);
-  const limits = row(arrays.limits, index);
-  const windows = [0, 1].map((window) => ({
-    counts: row(arrays.windows, window)[index],
-    corrected: row(arrays.windows, window + 2)[index],
-    limits: limits[2 * window] < 0 ? null : [limits[2 * window], limits[2 * window + 1]],
-  }));
+function fromUpdate(update, index, wanted) {
+  const [input, output, dead] = [0, 1, 2].map((line) => row(update.arrays.rates, line)[index]);
+  const windows = [0, 1].map((window) => {
+    const counted = countedByDetector(update.arrays, index, window);
+    return isCounted(counted.limits, wanted?.[window]) ? counted : countedHere(update, index, wanted[window]);
+  });
   return { input, output, dead, windows };
+}
+
+function countedByDetector({ windows, limits }, index, window) {
+  const [low, high] = row(limits, index).subarray(2 * window, 2 * window + 2);
+  return { counts: row(windows, window)[index], corrected: row(windows, window + 2)[index], limits: low < 0 ? null : [low, high] };
+}
+
+// Whether the counts are those of the window that is drawn, as far as that is known.
+function isCounted(limits, wanted) {
+  return !limits || !wanted || (limits[0] === wanted[0] && limits[1] === wanted[1]);
+}
+
+// Until the detector counts in a new window, what the spectrum has there; a sum over channels cannot tell.
+function countedHere({ sum, arrays }, index, limits) {
+  const counts = sum ? null : total(row(arrays.spectra, index), ...limits);
+  const corrected = sum ? null : counts * row(arrays.rates, 3)[index];
+  return { counts, corrected, limits, isCountedHere: true };
+}
+
+function total(spectrum, low, high) {
+  let counts = 0;
+  for (let bin = low; bin <= high; bin++) counts += spectrum[bin];
+  return counts;
 }
 
 function fromHistory(history, channel) {

@@ -4,7 +4,7 @@ export const UNKNOWN = "\u2013";
 const PREFIXES = ["", "k", "M", "G"];
 
 export function isKnown(value) {
-  return value !== null && value !== undefined && !Number.isNaN(value);
+  return value !== null && value !== undefined && Number.isFinite(value);
 }
 
 // Digits in groups of three: 12 345 678.
@@ -23,6 +23,13 @@ export function short(value) {
   }
   const digits = Math.abs(value) >= 99.95 || (step === 0 && Number.isInteger(value)) ? 0 : Math.abs(value) >= 9.995 ? 1 : 2;
   return value.toFixed(digits) + PREFIXES[step];
+}
+
+// A place on an axis: all its digits, and a prefix from thousand on.
+export function tick(value) {
+  if (!isKnown(value)) return "";
+  const step = value >= 1 ? Math.min(Math.floor(Math.log10(value * 1.0000001) / 3), PREFIXES.length - 1) : 0;
+  return String(Number((value / 1000 ** step).toPrecision(10))) + PREFIXES[step];
 }
 
 export function percent(part) {

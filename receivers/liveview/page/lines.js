@@ -8,6 +8,8 @@ const HANDICAP = { Ka1: 0, La1: 0.3, Kb1: 0.5, Ma1: 0.6, Lb1: 0.6, Lg1: 0.9 };
 const MAX_CANDIDATES = 4;
 const LABEL_ROWS = 4;
 const LABEL_HEIGHT = 13;
+// Above them are the grips of the windows.
+const LABEL_TOP = 16;
 
 export async function loadElements() {
   const answer = await fetch("./elements.json");
@@ -77,5 +79,5 @@ function drawLine(ctx, bbox, left, label, rows, ratio) {
   rows[free] = left + width + 6 * ratio;
   const isCutOff = left + width > bbox.left + bbox.width;
   ctx.textAlign = isCutOff ? "right" : "left";
-  ctx.fillText(label, left + (isCutOff ? -3 : 3) * ratio, bbox.top + (free + 1) * LABEL_HEIGHT * ratio);
+  ctx.fillText(label, left + (isCutOff ? -3 : 3) * ratio, bbox.top + (LABEL_TOP + (free + 1) * LABEL_HEIGHT) * ratio);
 }

@@ -5,13 +5,13 @@ import { CalibrationDialog } from "./calibration.js";
 import { ChannelTable } from "./channels.js";
 import { applyTheme } from "./colours.js";
 import { Connection } from "./connection.js";
-import { describeReadout } from "./readout.js";
-import { ElementSearch } from "./search.js";
-import { addGestures } from "./gestures.js";
-import { describeKeys, listenToKeys } from "./keys.js";
+import { Controls } from "./controls.js";
 import { binOf } from "./energy.js";
+import { addGestures } from "./gestures.js";
 import { drawLines } from "./lines.js";
 import { MapView } from "./map.js";
+import { describeReadout } from "./readout.js";
+import { ElementSearch } from "./search.js";
 import { Settings } from "./settings.js";
 import { SpectrumChart } from "./spectrum.js";
 import { StatusBar } from "./status.js";
@@ -38,7 +38,7 @@ class Page {
     this.history = new History();
     this.applyTheme();
     this.makeParts();
-    this.bindButtons();
+    this.controls = new Controls(this);
     this.followSettings();
     this.connection = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, {
       text: (message) => this.heard(message),
@@ -76,57 +76,6 @@ class Page {
 
   // What people do
 
-  bindButtons() {
-    const actions = this.actions();
-    const press = (id, action) => element(id).addEventListener("click", action);
-    press("scale", actions.scale);
-    press("axis", actions.axis);
-    press("sum", actions.sum);
-    press("freeze", actions.freeze);
-    press("keep", actions.keep);
-    press("reset-sum", actions.resetSum);
-    press("theme", actions.theme);
-    press("help-open", actions.help);
-    press("save", () => this.save());
-    press("calibrate", () => this.openCalibration());
-    press("zoom-in", () => this.chart.zoom(1 / 1.5));
-    press("zoom-out", () => this.chart.zoom(1.5));
-    press("pan-left", () => this.chart.pan(-0.2));
-    press("pan-right", () => this.chart.pan(0.2));
-    press("zoom-reset", actions.showAll);
-    press("all-channels", () => this.toggleAll());
-    press("notice", () => this.tell(""));
-    element("mode").addEventListener("change", (event) => this.settings.set({ mode: event.target.value }));
-    element("map-window").addEventListener("change", (event) => this.settings.set({ mapWindow: Number(event.target.value) }));
-    element("map-corrected").addEventListener("change", (event) => this.settings.set({ mapCorrected: event.target.checked }));
-    listenToKeys(actions);
-    describeKeys(element("help-keys"));
-  }
-
-  actions() {
-    const { settings, chart } = this;
-    return {
-      scale: () => settings.toggle("scale", "log", "linear"),
-      axis: () => this.toggleAxis(),
-      sum: () => settings.set({ sum: !settings.get("sum") }),
-      freeze: () => this.freeze(),
-      keep: () => this.keep(),
-      accumulate: () => settings.toggle("mode", "session", "latest"),
-      resetSum: () => this.connection.send({ type: "reset_sum" }),
-      channel: (key) => Number(key) < this.nChannels && this.toggleChannel(Number(key)),
-      showAll: () => chart.showAll(),
-      zoom: (factor) => chart.zoom(factor),
-      pan: (part) => chart.pan(part),
-      cursor: (step, event) => chart.moveCursor((chart.cursorBin ?? Math.round(chart.nBins / 2)) + step * (event.shiftKey ? 10 : 1)),
-      peak: () => chart.moveToPeak(),
-      nextChannel: () => settings.set({ active: (settings.get("active") + 1) % Math.max(this.nChannels, 1) }),
-      window: () => settings.toggle("window", 0, 1),
-      search: () => element("element").focus(),
-      theme: () => settings.set({ theme: document.documentElement.dataset.theme === "dark" ? "light" : "dark" }),
-      help: () => element("help").showModal(),
-    };
-  }
-
   followSettings() {
     const { settings } = this;
     settings.onChange(["mode", "sum", "chosen", "mapWindow", "mapCorrected"], () => this.askForView());
@@ -134,24 +83,7 @@ class Page {
     settings.onChange(["chosen", "active"], () => this.showChannels());
     settings.onChange(["elements"], () => this.chart.refresh());
     settings.onChange(["theme"], () => this.applyTheme());
-    settings.addEventListener("change", () => this.showSettings());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.applyTheme());
-    this.showSettings();
-  }
-
-  showSettings() {
-    const { settings } = this;
-    const pressed = (id, isPressed) => element(id).setAttribute("aria-pressed", isPressed);
-    pressed("scale", settings.get("scale") === "log");
-    pressed("axis", settings.get("axis") === "energy");
-    pressed("sum", settings.get("sum"));
-    pressed("freeze", this.isFrozen);
-    pressed("keep", this.kept.length > 0);
-    element("mode").value = settings.get("mode");
-    element("reset-sum").hidden = settings.get("mode") !== "session";
-    element("map-window").value = settings.get("mapWindow");
-    element("map-corrected").checked = settings.get("mapCorrected");
-    document.body.dataset.window = settings.get("window");
   }
 
   applyTheme() {
@@ -172,13 +104,13 @@ class Page {
 
   freeze() {
     this.isFrozen = !this.isFrozen;
-    this.showSettings();
+    this.controls.show();
   }
 
   keep() {
     const takenAt = new Date().toLocaleTimeString([], { hour12: false });
     this.kept = this.kept.length ? [] : keptCopies(this.live(), takenAt);
-    this.showSettings();
+    this.controls.show();
     this.showSpectra();
   }
 
@@ -330,13 +262,13 @@ class Page {
     if (this.isFrozen) return;
     this.update = update;
     this.showSpectra();
-    this.table.show(update, this.history);
+    this.table.show(update, this.history, this.hello.windows);
   }
 
   historyCame(update) {
     this.history.add(update);
     this.strips.forEach((strip) => strip.show(this.history, this.chosen));
-    this.table.show(this.update, this.history);
+    this.table.show(this.update, this.history, this.hello.windows);
   }
 
   // For people who look closely, and for tests: what is on the screen.

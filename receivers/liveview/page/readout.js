@@ -26,12 +26,21 @@ export function describeReadout(bin, traces, reference, elements, favoured) {
 function describePeak(bin, values, reference, elements, favoured) {
   const slope = energyOf(reference, bin + 1) - energyOf(reference, bin);
   const reach = Math.max(Math.round(tolerance(energyOf(reference, bin)) / slope), 1);
-  const peak = highestBin(values, bin - reach, bin + reach);
-  const energy = energyOf(reference, peak);
+  const energy = energyOf(reference, centroid(values, highestBin(values, bin - reach, bin + reach), reach));
   const found = candidates(elements, energy, favoured);
   if (found.length === 0) return [];
   const names = found.map(({ label, energy: at }) => `${label} ${at.toFixed(3)}`).join(", ");
   return [span("peak", `peak at ${energy.toFixed(3)} keV: ${names}`)];
+}
+
+// The mean place of the counts around `peak`, for single bins jump about when counts are few.
+function centroid(values, peak, reach) {
+  let [sum, moment] = [0, 0];
+  for (let bin = Math.max(peak - reach, 0); bin <= Math.min(peak + reach, values.length - 1); bin++) {
+    sum += values[bin];
+    moment += values[bin] * bin;
+  }
+  return sum > 0 ? moment / sum : peak;
 }
 
 function span(kind, text) {

@@ -2,6 +2,7 @@
 
 import { channelColour, channelDash, colour } from "./colours.js";
 import { axisOf, binOf, energyOf } from "./energy.js";
+import { tick } from "./format.js";
 import { columnOf, highestBin } from "./traces.js";
 
 const AXIS_FONT = "11px system-ui, sans-serif";
@@ -91,13 +92,13 @@ export class SpectrumChart {
       width: this.host.clientWidth,
       height: this.host.clientHeight,
       pxAlign: 0,
-      padding: [10, 12, 0, 0],
+      padding: [10, 26, 0, 0],
       legend: { show: false },
       scales: {
         x: { time: false },
         y: { distr: this.isLog ? 3 : 1, range: (_plot, _least, most) => this.heights(most) },
       },
-      axes: [this.axis({ size: 30, values: (_plot, places) => places.map(plain) }), this.axis({ size: 52 })],
+      axes: [this.axis({ size: 30, values: (_plot, places) => places.map((place, index) => this.placeName(place, index === places.length - 1)) }), this.axis({ size: 46, values: (_plot, places) => places.map(tick) })],
       series: [{}, ...this.traces.map(seriesOf)],
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, dist: 5 }, bind: { dblclick: () => null } },
       hooks: {
@@ -110,6 +111,13 @@ export class SpectrumChart {
 
   axis(more) {
     return { font: AXIS_FONT, stroke: () => colour("ink"), grid: { stroke: () => colour("grid"), width: 1 }, ticks: { stroke: () => colour("grid"), size: 4 }, ...more };
+  }
+
+  // The last one has the unit.
+  placeName(place, isLast) {
+    const shown = place === null ? "" : String(Number(place.toPrecision(10)));
+    if (!isLast) return shown;
+    return this.calibration === null ? `bin ${shown}` : `${shown} keV`;
   }
 
   heights(most) {
@@ -175,6 +183,11 @@ export class SpectrumChart {
     this.plot.setCursor({ left: this.plot.valToPos(this.toAxis(there), "x"), top: 10 });
   }
 
+  stepCursor(bins) {
+    const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
+    this.moveCursor((this.cursorBin ?? Math.round((low + high) / 2)) + bins);
+  }
+
   moveToPeak() {
     if (this.traces.length === 0) return;
     const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
@@ -209,8 +222,4 @@ function layout(traces, nBins) {
 function niceTop(value) {
   const decade = 10 ** Math.floor(Math.log10(value));
   return decade * TOPS.find((top) => top * decade >= value * 0.999999);
-}
-
-function plain(value) {
-  return value === null ? "" : String(Number(value.toPrecision(10)));
 }

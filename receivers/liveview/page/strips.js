@@ -1,7 +1,7 @@
 // Rates and dead time of the last minutes.
 
 import { channelColour, channelDash, colour } from "./colours.js";
-import { short, timeOfDay } from "./format.js";
+import { tick, timeOfDay } from "./format.js";
 
 const FONT = "11px system-ui, sans-serif";
 const MAX_POINTS = 3600;
@@ -86,13 +86,13 @@ export class StripChart {
     return {
       width: this.host.clientWidth,
       height: this.host.clientHeight,
-      padding: [6, 8, 0, 0],
+      padding: [6, 24, 0, 0],
       legend: { show: false },
       cursor: { show: false },
       scales: { x: { time: true }, y: { range: (_plot, _least, most) => [0, Math.max((most ?? 0) * 1.1, 1e-9)] } },
       axes: [
         { ...axis, size: 24, space: 62, values: (_plot, places) => places.map((place) => timeOfDay(place)) },
-        { ...axis, size: 42, space: 24, values: (_plot, places) => places.map((place) => short(place)) },
+        { ...axis, size: 42, space: 24, values: (_plot, places) => places.map(tick) },
       ],
       series: [
         {},

@@ -61,7 +61,7 @@ export class Waterfall {
     const { low, high } = this.chart.view ?? { low: 0, high: this.chart.nBins - 1 };
     const [from, to] = [low / this.binsPerCell, (high + 1) / this.binsPerCell];
     const nRows = Math.min(MAX_ROWS, Math.max(Math.round(this.canvas.clientHeight / 2), 1));
-    this.title.textContent = `spectra against time: now at the top, ${duration(nRows * this.interval)} ago at the bottom`;
+    this.title.textContent = `spectra, from now down to ${duration(nRows * this.interval)} ago`;
     context.imageSmoothingEnabled = false;
     context.drawImage(this.image, from, 0, to - from, nRows, 0, 0, this.canvas.width, this.canvas.height);
   }

@@ -26,11 +26,14 @@ export class WindowForm {
   show(channel, windows, control) {
     this.title.textContent = `channel ${channel}`;
     this.note.textContent = control === null ? "Read only: the view was started without --control." : "";
+    const isOther = channel !== this.channel;
+    this.channel = channel;
     this.rows.forEach(({ fields, set }, window) => {
       set.hidden = control === null;
       fields.forEach((field, end) => {
         field.readOnly = control === null;
-        if (document.activeElement !== field) field.value = windows?.[window]?.[end] ?? "";
+        if (isOther) delete field.dataset.typed;
+        if (!field.dataset.typed) field.value = windows?.[window]?.[end] ?? "";
       });
     });
   }
@@ -39,7 +42,9 @@ export class WindowForm {
     const [low, high] = fields.map((field) => Number(field.value));
     const isWhole = fields.every((field) => /^\d+$/.test(field.value.trim()));
     this.note.textContent = isWhole ? "" : `Window ${window}: both ends are bins, whole numbers`;
-    if (isWhole) this.write(window, low, high);
+    if (!isWhole) return;
+    for (const field of fields) delete field.dataset.typed;
+    this.write(window, low, high);
   }
 }
 
@@ -48,5 +53,6 @@ function makeField(label) {
   field.inputMode = "numeric";
   field.size = 5;
   field.setAttribute("aria-label", label);
+  field.addEventListener("input", () => (field.dataset.typed = "yes"));
   return field;
 }
