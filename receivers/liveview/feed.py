@@ -84,6 +84,7 @@ class Feed:
         self._contract = contract
         self._secure = secure
         self._subscriber: Subscriber | None = None
+        self._receiver: Receiver | None = None
         self._is_joined = False
         self._refusal = ""
         self._notice = ""
@@ -121,7 +122,8 @@ class Feed:
             secure=self._secure,
         ) as subscriber:
             self._subscriber = subscriber
-            Receiver(subscriber, [sink], notify=self._notify, announce=self._announce).run(stop=stop)
+            self._receiver = Receiver(subscriber, [sink], notify=self._notify, announce=self._announce)
+            self._receiver.run(stop=stop)
 
     def _notify(self, line: str) -> None:
         self._notice = printable(line, 400)
@@ -165,7 +167,7 @@ class Feed:
         if self.model.complaint:
             return Connection("foreign", f"the session cannot be shown: {self.model.complaint}")
         if subscriber is None or not self._is_joined:
-            if "passed over" in self._notice:
+            if self._receiver is not None and self._receiver.protocol_errors:
                 return Connection("foreign", self._notice)
             return Connection("waiting", f"waiting for {self.endpoint}")
         if subscriber.silent_for > MISSED_HEARTBEATS * HEARTBEAT + 1:

@@ -10,15 +10,19 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
 import numpy as np
 import pytest
+import zmq
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from receivers.liveview.feed import Feed
 from receivers.liveview.model import LiveModel
 from receivers.liveview.web import LiveServer
+from tests.keyring import make_keyring
 from tests.receivers.liveview.conftest import N_BINS, N_CHANNELS, PATIENCE
+from xspress3.config import StreamerConfig
 from xspress3.errors import ConfigurationError
 from xspress3.model import Acquisition
-from xspress3.testing import fake_frames
+from xspress3.streamer import Streamer
+from xspress3.testing import FakeDetector, fake_frames
 
 
 def get(url, **headers):
@@ -351,3 +355,29 @@ def test_the_streamer_waits_for_no_page(live):
 
     assert (counts.acquired, counts.streamed, counts.lost) == (2000, 2000, 0)
     assert time.monotonic() - began < PATIENCE
+
+
+@pytest.mark.parametrize("answer", [b'{"schema": "xspress3/2", "type": "alive"}', b"\x80\x04."])
+def test_a_sender_of_another_version_or_none_of_ours_is_told(answer, eventually):
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as stranger:
+        stranger.setsockopt(zmq.LINGER, 0)
+        port = stranger.bind_to_random_port("tcp://127.0.0.1")
+        with Feed(LiveModel(), f"tcp://127.0.0.1:{port}") as feed:
+            assert stranger.poll(int(PATIENCE * 1000))
+            reader, _ = stranger.recv_multipart()
+            stranger.send_multipart([reader, answer])
+
+            eventually(lambda: feed.connection.state == "foreign", timeout=PATIENCE)
+            assert "passed over" in feed.connection.text
+
+
+def test_who_is_not_admitted_is_told_why(tmp_path, eventually):
+    keyring = make_keyring(tmp_path)
+    keys = {
+        "curve_secret_key": str(keyring.secret("server")),
+        "curve_allowed_keys": str(keyring.clients),
+    }
+    config = StreamerConfig(data_port=0, monitor_port=0, linger=0.2, **keys)
+    with Streamer(FakeDetector(), config) as streamer, Feed(LiveModel(), streamer.data_endpoint) as feed:
+        eventually(lambda: feed.connection.state == "refused", timeout=PATIENCE)
+        assert feed.connection.text
