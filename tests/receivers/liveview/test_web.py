@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import zmq
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from receivers.liveview.feed import Feed
 from receivers.liveview.model import LiveModel
 from receivers.liveview.web import LiveServer
 from tests.keyring import make_keyring
-from tests.receivers.liveview.conftest import N_BINS, N_CHANNELS, PATIENCE
+from tests.receivers.liveview.conftest import N_BINS, N_CHANNELS, PATIENCE, Page
 from xspress3.config import StreamerConfig
 from xspress3.errors import ConfigurationError
 from xspress3.model import Acquisition
@@ -381,3 +382,27 @@ def test_who_is_not_admitted_is_told_why(tmp_path, eventually):
     with Streamer(FakeDetector(), config) as streamer, Feed(LiveModel(), streamer.data_endpoint) as feed:
         eventually(lambda: feed.connection.state == "refused", timeout=PATIENCE)
         assert feed.connection.text
+
+
+def test_a_streamer_may_come_after_the_view_and_be_started_again():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with Feed(LiveModel(), f"tcp://127.0.0.1:{port}") as feed, LiveServer(feed) as server:
+        with connect(server.address.replace("http", "ws") + "ws", max_size=None, compression=None) as opened:
+            page = Page(opened)
+            page.until(lambda said: said.get("connection") == "waiting")
+            for n_frames in (5, 9):
+                one_session(port, n_frames)
+                page.until(
+                    lambda said, last=n_frames - 1: said.get("kind") == "spectra" and said["frame"] == last
+                )
+
+
+def one_session(port, n_frames):
+    """A streamer that takes so many frames when a reader has joined, and is closed."""
+    detector = FakeDetector(N_CHANNELS, N_BINS)
+    detector.finish(n_frames)
+    config = StreamerConfig(data_port=port, monitor_port=0)
+    with Streamer(detector, config) as streamer:
+        acquisition = Acquisition(exposure_time=0.001, frames_per_trigger=n_frames)
+        streamer.arm(acquisition, readers=1, join_timeout=PATIENCE).wait(timeout=PATIENCE)
