@@ -4,7 +4,7 @@ export const UNKNOWN = "\u2013";
 const PREFIXES = ["", "k", "M", "G"];
 
 export function isKnown(value) {
-  return value !== null && value !== undefined && Number.isFinite(value);
+  return value !== null && value !== undefined && (typeof value !== "number" || Number.isFinite(value));
 }
 
 // Digits in groups of three: 12 345 678.

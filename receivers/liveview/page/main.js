@@ -21,6 +21,7 @@ import { Waterfall } from "./waterfall.js";
 import { WindowForm } from "./windows.js";
 
 const FIRST_CHANNELS = 8; // shown where nobody has chosen
+const TABLE_INTERVAL = 250; // ms: nobody reads numbers that change faster
 const NOTICE_TIME = 12; // s that a sentence stays
 const NO_CONTROL = "This page may not write windows: the view was started without --control";
 
@@ -34,6 +35,7 @@ class Page {
     this.update = null; // the spectra that are shown
     this.kept = [];
     this.isFrozen = false;
+    this.tableAt = 0;
     this.isServerThere = true;
     this.history = new History();
     this.applyTheme();
@@ -104,6 +106,7 @@ class Page {
 
   freeze() {
     this.isFrozen = !this.isFrozen;
+    this.showTable();
     this.controls.show();
   }
 
@@ -262,13 +265,13 @@ class Page {
     if (this.isFrozen) return;
     this.update = update;
     this.showSpectra();
-    this.table.show(update, this.history, this.hello.windows);
+    if (performance.now() - this.tableAt > TABLE_INTERVAL) this.showTable();
   }
 
   historyCame(update) {
     this.history.add(update);
     this.strips.forEach((strip) => strip.show(this.history, this.chosen));
-    this.table.show(this.update, this.history, this.hello.windows);
+    this.showTable();
   }
 
   // For people who look closely, and for tests: what is on the screen.
@@ -288,6 +291,11 @@ class Page {
     const traces = [...this.live(), ...this.kept];
     element("empty").hidden = traces.length > 0;
     this.chart.show(traces, this.hello?.n_bins ?? 0);
+  }
+
+  showTable() {
+    this.tableAt = performance.now();
+    this.table.show(this.update, this.history, this.hello?.windows);
   }
 
   showChannels() {

@@ -95,6 +95,23 @@ def test_arrows_move_the_cursor_by_a_bin_and_with_shift_by_ten(screen):
     assert energy_at_cursor(screen) == pytest.approx(start - 8 * BIN)
 
 
+def test_where_there_is_no_peak_no_element_is_named(screen):
+    sum_of_a_while(screen)
+    screen.page.evaluate("liveView.chart.moveCursor(2500)")
+
+    assert energy_at_cursor(screen) == 25.0
+    assert screen.page.locator("#readout .peak").count() == 0
+
+
+def test_the_cursor_stays_at_its_bin_when_the_zoom_changes(screen):
+    screen.page.evaluate("liveView.chart.moveCursor(640)")
+
+    screen.page.evaluate("liveView.chart.look(500, 900)")
+    screen.press("e", "e", "+")
+
+    assert energy_at_cursor(screen) == 6.4
+
+
 def test_keys_change_the_axes(screen):
     screen.press("e")
     screen.press("p")
