@@ -22,7 +22,9 @@ import { WindowForm } from "./windows.js";
 
 const FIRST_CHANNELS = 8; // shown where nobody has chosen
 const TABLE_INTERVAL = 250; // ms: nobody reads numbers that change faster
+const TABLE_ROWS = 64; // so many in that time; longer tables take turns that are longer
 const NOTICE_TIME = 12; // s that a sentence stays
+const NO_CALIBRATION = { offset: null, gain: null, quadratic: null };
 const NO_CONTROL = "This page may not write windows: the view was started without --control";
 
 const element = (id) => document.getElementById(id);
@@ -149,11 +151,11 @@ class Page {
   calibrate(channel, values) {
     const before = channel === null ? {} : this.settings.get("calibrations");
     this.settings.set({ calibrations: values === null && channel === null ? {} : { ...before, [channel ?? "all"]: values } });
-    this.sendCalibration(channel, values ?? { offset: null, gain: null, quadratic: null });
+    this.sendCalibration(channel, values);
   }
 
   sendCalibration(channel, values) {
-    this.connection.send({ type: "calibration", channel, ...values });
+    this.connection.send({ type: "calibration", channel, ...(values ?? NO_CALIBRATION) });
   }
 
   writeWindow(window, low, high) {
@@ -207,12 +209,18 @@ class Page {
   // The first hello with a detector in it: say what this page wants of it.
   begin() {
     this.isGreeted = true;
-    for (const [channel, values] of Object.entries(this.settings.get("calibrations"))) {
-      if (channel !== "all" && Number(channel) >= this.nChannels) continue;
-      this.sendCalibration(channel === "all" ? null : Number(channel), values ?? { offset: null, gain: null, quadratic: null });
-    }
+    this.sendCalibrations();
     if (this.settings.get("active") >= this.nChannels) this.settings.set({ active: 0 });
     this.askForView();
+  }
+
+  // That for all first: it would undo those of single channels.
+  sendCalibrations() {
+    const { all, ...single } = this.settings.get("calibrations");
+    if (all !== undefined) this.sendCalibration(null, all);
+    for (const [channel, values] of Object.entries(single)) {
+      if (Number(channel) < this.nChannels) this.sendCalibration(Number(channel), values);
+    }
   }
 
   forgetSpectra() {
@@ -265,7 +273,8 @@ class Page {
     if (this.isFrozen) return;
     this.update = update;
     this.showSpectra();
-    if (performance.now() - this.tableAt > TABLE_INTERVAL) this.showTable();
+    const interval = TABLE_INTERVAL * Math.ceil(this.nChannels / TABLE_ROWS);
+    if (performance.now() - this.tableAt > interval) this.showTable();
   }
 
   historyCame(update) {
