@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,23 +31,25 @@ PERIOD = 0.01
 FAST_PERIOD = 0.0005
 """The same while it is measured whether the streamer is held up."""
 WARM_TIME = 2.0
+WANTED = {5: (Wanted(most=25), Wanted(least=9)), 20: (None, Wanted(least=5))}
+"""For so many pages: per cent of a core, and updates a second."""
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What pages got: updates a second of the slowest, seconds from being read to being here; server's CPU."""
+    """What pages got: updates a second of the slowest, median age of an update in s; share of a core used."""
 
     rate: float
     latency: float
     share: float
 
 
-def view_rows(seconds: float) -> list[Row]:
-    """Cost and pace for 5 and for 20 pages, and the streamer with and without five of them."""
+def view_rows(seconds: float, pages: Sequence[int] = (5, 20)) -> list[Row]:
+    """Cost and pace for so many pages, and the streamer with and without five of them."""
     rows = []
-    wanted = {5: (Wanted(most=25), Wanted(least=9)), 20: (None, Wanted(least=5))}
     with _serving(CHANNELS, PERIOD, 0) as ports, _viewing(ports) as (process, address):
-        for n_pages, (cost, pace) in wanted.items():
+        for n_pages in pages:
+            cost, pace = WANTED.get(n_pages, (None, None))
             found = _measure(process, address, n_pages, seconds)
             name = f"{n_pages} pages, {CHANNELS} x 4096 bins"
             rows += [
@@ -84,9 +86,8 @@ def _take(n_frames: int, n_pages: int) -> dict[str, Any]:
         assert reader.hear() == "joined"
         with _viewing(ports) as (_, address):
             if n_pages:
-                pages.start(
-                    f"{__name__}:look", address=address, n_pages=n_pages, seconds=n_frames * FAST_PERIOD
-                )
+                seconds = n_frames * FAST_PERIOD
+                pages.start(f"{__name__}:look", address=address, n_pages=n_pages, seconds=seconds)
             found: dict[str, Any] = reader.hear()
             if n_pages:
                 pages.hear()

@@ -1,29 +1,14 @@
-"""The command `xspress3-receiver view`: a page for browsers, a picture, or a window."""
+"""The command `xspress3-receiver view` as it stands on the command line."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import threading
-import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import zmq
-
-from receivers.liveview.calibration import read_calibrations
-from receivers.liveview.control import open_control
-from receivers.liveview.feed import Feed
-from receivers.liveview.model import LiveModel
-from receivers.liveview.sums import Mode
-from xspress3.errors import ConfigurationError
-from xspress3.stream.contract import LATEST, every
-from xspress3.terminal import say
-
-if TYPE_CHECKING:
-    from receivers.liveview.web import LiveServer
 
 __all__ = ["add_to"]
 
@@ -54,7 +39,17 @@ def add_to(
     _add_page(parser)
     _add_pictures(parser)
     add_keys(parser)
-    parser.set_defaults(command=lambda arguments: _view(arguments, secure(arguments), signals))
+    parser.set_defaults(command=lambda arguments: _run(arguments, secure, signals))
+
+
+def _run(
+    arguments: argparse.Namespace, secure: Callable[[argparse.Namespace], Secure], signals: Signals
+) -> int:
+    from receivers.liveview import program  # noqa: PLC0415  # other commands start without it
+
+    with signals() as (stop, caught):
+        program.run(arguments, secure(arguments), stop)
+    return 128 + caught[0] if caught else 0
 
 
 def _add_stream(parser: argparse.ArgumentParser) -> None:
@@ -71,7 +66,7 @@ def _add_stream(parser: argparse.ArgumentParser) -> None:
         "--every-frame",
         action="store_true",
         help="take all frames as long as that is possible, for maps and sums without holes; the default "
-        "is the newest only. The sender waits in neither case",
+        "is what a tenth of a processor can take, the newest first. The sender waits in neither case",
     )
 
 
@@ -101,7 +96,8 @@ def _add_page(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--control",
         metavar="serve|tango://HOST:PORT/DEVICE",
-        help="let pages write windows: through `xspress3 serve --allow-control`, or a Tango device",
+        help="let pages write windows: through `xspress3 serve --allow-control`, or a Tango device, which "
+        "also tells how far the file is",
     )
 
 
@@ -111,8 +107,7 @@ def _add_pictures(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--window", action="store_true", help="show them in a window of matplotlib")
     parser.add_argument(
         "--sum",
-        type=_mode,
-        default=Mode(),
+        default="latest",
         metavar="latest|session|frames:N|seconds:T",
         help="with --once and --window: which frames are summed (default: %(default)s)",
     )
@@ -130,78 +125,3 @@ def _port(text: str) -> int:
 
 def _any_port(text: str) -> int:
     return 0 if text == "0" else _port(text)
-
-
-def _mode(text: str) -> Mode:
-    try:
-        return Mode.parse(text)
-    except ConfigurationError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _view(arguments: argparse.Namespace, secure: Secure, signals: Signals) -> int:
-    with signals() as (stop, caught):
-        if arguments.once is not None or arguments.window:
-            _draw(arguments, secure, stop)
-        else:
-            _serve(arguments, secure, stop)
-    return 128 + caught[0] if caught else 0
-
-
-@contextlib.contextmanager
-def _feed(arguments: argparse.Namespace, secure: Secure) -> Iterator[Feed]:
-    """The stream that the options name."""
-    host = arguments.stream_host
-    monitor = f"tcp://{host}:{arguments.monitor_port}" if arguments.monitor_port else None
-    contract = every(1) if arguments.every_frame else LATEST
-    endpoint = f"tcp://{host}:{arguments.stream_port}"
-    with Feed(LiveModel(), endpoint, monitor, contract=contract, secure=secure) as feed:
-        yield feed
-
-
-def _serve(arguments: argparse.Namespace, secure: Secure, stop: threading.Event) -> None:
-    server_class = _web_server()
-    monitor = f"tcp://{arguments.stream_host}:{arguments.monitor_port}"
-    control = open_control(arguments.control, monitor, secure)
-    calibration = None if arguments.calibration is None else read_calibrations(arguments.calibration)
-    with (
-        _feed(arguments, secure) as feed,
-        server_class(
-            feed,
-            arguments.host,
-            arguments.port,
-            names=arguments.name,
-            calibration=calibration,
-            control=control,
-        ) as server,
-    ):
-        say(f"live view of {feed.endpoint} at {server.url}")
-        if arguments.open:
-            webbrowser.open(server.url)
-        stop.wait()
-
-
-def _web_server() -> type[LiveServer]:
-    try:
-        from receivers.liveview import web  # noqa: PLC0415  # needs an extra
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{error.name} is missing: pip install '.[view]' in a clone of xspress3-streamer"
-        ) from error
-    return web.LiveServer
-
-
-def _draw(arguments: argparse.Namespace, secure: Secure, stop: threading.Event) -> None:
-    try:
-        from receivers.liveview import picture  # noqa: PLC0415  # matplotlib is an extra
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{error.name} is missing: pip install '.[plot]' in a clone of xspress3-streamer"
-        ) from error
-    calibration = None if arguments.calibration is None else read_calibrations(arguments.calibration)
-    with _feed(arguments, secure) as feed:
-        if arguments.window:
-            picture.show(feed, arguments.sum, calibration, stop)
-        else:
-            picture.save(feed, arguments.sum, calibration, arguments.once, arguments.timeout, stop)
-            say(f"wrote {arguments.once}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import zmq
@@ -16,11 +17,19 @@ from xspress3.errors import ConfigurationError, StateError
 from xspress3.model import Window
 from xspress3.stream.security import no_keys
 
-__all__ = ["Control", "ServeControl", "TangoControl", "open_control"]
+__all__ = ["Control", "ServeControl", "TangoControl", "Written", "open_control"]
 
 ANSWER_TIME = 3.0
 SERVE = "serve"
 TANGO = "tango://"
+
+
+@dataclass(frozen=True)
+class Written:
+    """Frames of the session that are in a file, and which; `None` where that is not known."""
+
+    n_frames: int | None = None
+    file: str | None = None
 
 
 class Control(Protocol):
@@ -36,6 +45,9 @@ class Control(Protocol):
         Xspress3Error
             When the detector's side does not take them, with its reason; some channels may have them.
         """
+
+    def written(self) -> Written:
+        """How far the writer is, as far as the detector's side knows; raises as `set_window` does."""
 
 
 class ServeControl:
@@ -57,6 +69,10 @@ class ServeControl:
                 text = str(client.ask(json.dumps(request).encode(), ANSWER_TIME, "done").get("text"))
         return printable(text, 400)
 
+    def written(self) -> Written:
+        """Nothing: `xspress3 serve` does not know what its readers do."""
+        return Written()
+
 
 class TangoControl:
     """Through the attributes `Window1_ChN` and `Window2_ChN` of a device."""
@@ -71,22 +87,30 @@ class TangoControl:
 
     def set_window(self, channels: Sequence[int], window: int, limits: Window) -> str:
         """Write limits; the device takes them while it is in STANDBY only."""
-        with self._lock:
-            try:
-                proxy = self._connect()
-                proxy.ping()  # says who is away; writing to nobody raises a TypeError
-                for channel in channels:
-                    proxy.write_attribute(f"Window{window + 1}_Ch{channel}", [limits.low, limits.high])
-            except self._tango.DevFailed as error:
-                raise StateError(f"{self._device}: {printable(error.args[0].desc.strip(), 400)}") from None
+        with self._device_proxy() as proxy:
+            for channel in channels:
+                proxy.write_attribute(f"Window{window + 1}_Ch{channel}", [limits.low, limits.high])
         return f"window {window} is {limits.low}..{limits.high} at {self._device}"
 
-    def _connect(self) -> Any:
-        if self._proxy is None:
-            proxy = self._tango.DeviceProxy(self._device)
-            proxy.set_timeout_millis(int(ANSWER_TIME * 1000))
-            self._proxy = proxy
-        return self._proxy
+    def written(self) -> Written:
+        """What the device says of the file that it has written."""
+        with self._device_proxy() as proxy:
+            n_frames, file = proxy.read_attributes(["nFramesWritten", "LastFile"])
+            return Written(int(n_frames.value), printable(str(file.value), 1000) or None)
+
+    @contextmanager
+    def _device_proxy(self) -> Iterator[Any]:
+        """The device, for one call at a time; what it raises becomes `StateError`."""
+        with self._lock:
+            try:
+                if self._proxy is None:
+                    proxy = self._tango.DeviceProxy(self._device)
+                    proxy.set_timeout_millis(int(ANSWER_TIME * 1000))
+                    self._proxy = proxy
+                self._proxy.ping()  # says who is away; writing to nobody raises a TypeError
+                yield self._proxy
+            except self._tango.DevFailed as error:
+                raise StateError(f"{self._device}: {printable(error.args[0].desc.strip(), 400)}") from None
 
 
 def _import_tango() -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -12,6 +13,7 @@ from typing import Any
 
 import zmq
 
+from receivers.liveview.control import Written
 from receivers.liveview.model import LiveModel
 from receivers.liveview.monitor_client import MonitorClient
 from receivers.receiver import MISSED_HEARTBEATS, Receiver
@@ -27,6 +29,8 @@ from xspress3.stream.tracker import Gap
 from xspress3.worker import Worker
 
 __all__ = ["Connection", "Feed"]
+
+logger = logging.getLogger(__name__)
 
 BLOCK_INTERVAL = 0.01
 """Seconds between two blocks that are taken when newest is enough, at least."""
@@ -65,6 +69,13 @@ class Feed:
     contract
         `latest`, or `every:1` for all frames as long as this program keeps pace. The sender waits in
         neither case.
+    ask_written
+        Says how far the writer is; may take its time, and raise errors of ours.
+
+    Attributes
+    ----------
+    written
+        What it said last.
     """
 
     def __init__(
@@ -76,6 +87,7 @@ class Feed:
         name: str = "view",
         contract: Contract = LATEST,
         secure: Callable[[zmq.Socket[bytes]], None] = no_keys,
+        ask_written: Callable[[], Written] = Written,
     ) -> None:
         self.model = model
         self.endpoint = endpoint
@@ -84,16 +96,21 @@ class Feed:
         self._contract = contract
         self._secure = secure
         self._subscriber: Subscriber | None = None
+        self._receiver: Receiver | None = None
         self._is_joined = False
         self._refusal = ""
         self._notice = ""
         self._status: dict[str, Any] | None = None
         self._status_text = ""
         self._rate = FrameRate()
+        self.written = Written()
+        self._ask_written = ask_written
         self._died: Exception | None = None
         self._workers = [Worker("xsp3-view-stream", self._receive, self._on_failure)]
         if monitor is not None:
             self._workers.append(Worker("xsp3-view-status", self._ask, self._on_failure))
+        if ask_written is not Written:
+            self._workers.append(Worker("xsp3-view-written", self._follow_writer, self._on_failure))
         for worker in self._workers:
             worker.start()
 
@@ -121,7 +138,8 @@ class Feed:
             secure=self._secure,
         ) as subscriber:
             self._subscriber = subscriber
-            Receiver(subscriber, [sink], notify=self._notify, announce=self._announce).run(stop=stop)
+            self._receiver = Receiver(subscriber, [sink], notify=self._notify, announce=self._announce)
+            self._receiver.run(stop=stop)
 
     def _notify(self, line: str) -> None:
         self._notice = printable(line, 400)
@@ -137,6 +155,14 @@ class Feed:
                     self._take_status(client.ask(b"status", STATUS_TIMEOUT))
                 except Xspress3Error as error:
                     self._status, self._status_text = None, printable(str(error), 400)
+
+    def _follow_writer(self, stop: threading.Event) -> None:
+        while not stop.wait(STATUS_INTERVAL):
+            try:
+                self.written = self._ask_written()
+            except Xspress3Error as error:
+                self.written = Written()
+                logger.debug("how far the writer is, is not known: %s", error)
 
     def _take_status(self, status: dict[str, Any]) -> None:
         self._status, self._status_text = status, ""
@@ -165,7 +191,7 @@ class Feed:
         if self.model.complaint:
             return Connection("foreign", f"the session cannot be shown: {self.model.complaint}")
         if subscriber is None or not self._is_joined:
-            if "passed over" in self._notice:
+            if self._receiver is not None and self._receiver.protocol_errors:
                 return Connection("foreign", self._notice)
             return Connection("waiting", f"waiting for {self.endpoint}")
         if subscriber.silent_for > MISSED_HEARTBEATS * HEARTBEAT + 1:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +13,7 @@ from receivers.liveview.access import Access
 
 __all__ = ["Guard"]
 
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 POLICY_VIOLATED = 1008
 """Code with which a websocket is closed."""
 
@@ -51,6 +54,7 @@ async def _refuse(refusal: str, scope: Scope, receive: Receive, send: Send) -> N
 def _with_headers(send: Send, headers: Headers) -> Send:
     """`send` that says what the page may load: nothing but what comes from here."""
     host = headers.get("host", "")
+    host = host if _HOST.fullmatch(host) else "localhost"
     policy = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
         f"font-src 'self'; connect-src 'self' ws://{host} wss://{host}; manifest-src 'self'; "

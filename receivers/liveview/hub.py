@@ -131,7 +131,9 @@ class Hub:
 
     def _remember(self, session_id: int, channels: Sequence[int], command: SetWindow) -> None:
         """What was written holds until a session says what is in force."""
-        known = self._known_windows() or [[None, None]] * (max(channels) + 1)
+        source = self.feed.model.source
+        n_channels = max(channels) + 1 if source is None else source.geometry.n_channels
+        known = self._known_windows() or [[None, None]] * n_channels
         windows = [list(pair) for pair in known]
         for channel in channels:
             windows[channel][command.window] = (command.limits.low, command.limits.high)

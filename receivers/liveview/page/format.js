@@ -13,6 +13,13 @@ export function count(value) {
   return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
+// All digits as long as they fit into a table, else five and a prefix.
+export function fitting(value) {
+  if (!isKnown(value) || value < 999999.5) return count(value);
+  const step = Math.min(Math.floor(Math.log10(value) / 3), PREFIXES.length - 1);
+  return (value / 1000 ** step).toPrecision(5) + PREFIXES[step];
+}
+
 // Three digits and a prefix: 12.3k.
 export function short(value) {
   if (!isKnown(value)) return UNKNOWN;

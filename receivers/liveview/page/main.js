@@ -10,7 +10,7 @@ import { binOf } from "./energy.js";
 import { addGestures } from "./gestures.js";
 import { drawLines } from "./lines.js";
 import { MapView } from "./map.js";
-import { describeReadout } from "./readout.js";
+import { describeFrames, describeReadout } from "./readout.js";
 import { ElementSearch } from "./search.js";
 import { Settings } from "./settings.js";
 import { SpectrumChart } from "./spectrum.js";
@@ -299,6 +299,7 @@ class Page {
   showSpectra() {
     const traces = [...this.live(), ...this.kept];
     element("empty").hidden = traces.length > 0;
+    element("caption").textContent = this.update === null ? "" : describeFrames(this.update);
     this.chart.show(traces, this.hello?.n_bins ?? 0);
   }
 

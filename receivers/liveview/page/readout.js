@@ -1,12 +1,19 @@
 // What is at the cursor: bin, energy, counts, and whose line the peak near it could be.
 
 import { energyOf } from "./energy.js";
-import { count } from "./format.js";
+import { count, short } from "./format.js";
 import { candidates, tolerance } from "./lines.js";
 import { highestBin } from "./traces.js";
 import { channelColour } from "./colours.js";
 
 const MAX_TRACES = 10;
+
+// Of which frames the spectra are: a sum that leaves frames out says so.
+export function describeFrames({ frame, frames, frames_passed: passed, counting_time: time }) {
+  const what = frames === 1 ? `counts of frame ${count(frame)}` : `counts of ${count(frames)} frames up to frame ${count(frame)}`;
+  const seconds = Number.isFinite(time) ? `, ${short(time)} s counted` : "";
+  return what + seconds + (passed > 0 ? `; ${count(passed)} between them are not in` : "");
+}
 
 // Elements of the page that say it; none without a cursor.
 export function describeReadout(bin, traces, reference, elements, favoured) {

@@ -85,7 +85,7 @@ def test_a_window_without_a_display_is_refused_in_words(server, monkeypatch):
         (("--control", "epics"), "allowed are 'serve' and tango://"),
         (("--calibration", "/nonexistent.json"), "calibration /nonexistent.json"),
         (("--port", "99999"), "allowed is 1..65535"),
-        (("--sum", "all"), "allowed are 'latest'"),
+        (("--window", "--sum", "all"), "allowed are 'latest'"),
         (("--host", "192.0.2.1"), "cannot listen at 192.0.2.1"),
     ],
 )

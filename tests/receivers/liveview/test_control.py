@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from receivers.liveview.control import ServeControl, TangoControl, open_control
+from receivers.liveview.control import ServeControl, open_control
 from receivers.liveview.monitor_client import MonitorClient
 from tests.receivers.liveview.conftest import PATIENCE
 from xspress3.errors import ConfigurationError, StateError, StreamTimeoutError
-from xspress3.model import Acquisition, Window
+from xspress3.model import Acquisition
 
 
 class LateControl:
@@ -21,6 +21,9 @@ class LateControl:
 
     def set_window(self, channels, window, limits):
         return ServeControl(self.endpoint).set_window(channels, window, limits)
+
+    def written(self):
+        return ServeControl(self.endpoint).written()
 
 
 @pytest.fixture
@@ -120,11 +123,3 @@ def test_only_serve_and_tango_are_known():
         open_control("epics:xsp3", "tcp://127.0.0.1:9")
 
     assert open_control(None, "tcp://127.0.0.1:9") is None
-
-
-def test_a_tango_device_that_is_away_is_named():
-    pytest.importorskip("tango")
-    control = TangoControl("tango://127.0.0.1:9/a/b/c#dbase=no")
-
-    with pytest.raises(StateError, match="tango://"):
-        control.set_window([0], 0, Window(1, 2))

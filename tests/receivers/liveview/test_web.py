@@ -10,15 +10,20 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
 import numpy as np
 import pytest
+import zmq
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
 
 from receivers.liveview.feed import Feed
 from receivers.liveview.model import LiveModel
 from receivers.liveview.web import LiveServer
-from tests.receivers.liveview.conftest import N_BINS, N_CHANNELS, PATIENCE
+from tests.keyring import make_keyring
+from tests.receivers.liveview.conftest import N_BINS, N_CHANNELS, PATIENCE, Page
+from xspress3.config import StreamerConfig
 from xspress3.errors import ConfigurationError
 from xspress3.model import Acquisition
-from xspress3.testing import fake_frames
+from xspress3.streamer import Streamer
+from xspress3.testing import FakeDetector, fake_frames
 
 
 def get(url, **headers):
@@ -351,3 +356,53 @@ def test_the_streamer_waits_for_no_page(live):
 
     assert (counts.acquired, counts.streamed, counts.lost) == (2000, 2000, 0)
     assert time.monotonic() - began < PATIENCE
+
+
+@pytest.mark.parametrize("answer", [b'{"schema": "xspress3/2", "type": "alive"}', b"\x80\x04."])
+def test_a_sender_of_another_version_or_none_of_ours_is_told(answer, eventually):
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as stranger:
+        stranger.setsockopt(zmq.LINGER, 0)
+        port = stranger.bind_to_random_port("tcp://127.0.0.1")
+        with Feed(LiveModel(), f"tcp://127.0.0.1:{port}") as feed:
+            assert stranger.poll(int(PATIENCE * 1000))
+            reader, _ = stranger.recv_multipart()
+            stranger.send_multipart([reader, answer])
+
+            eventually(lambda: feed.connection.state == "foreign", timeout=PATIENCE)
+            assert "passed over" in feed.connection.text
+
+
+def test_who_is_not_admitted_is_told_why(tmp_path, eventually):
+    keyring = make_keyring(tmp_path)
+    keys = {
+        "curve_secret_key": str(keyring.secret("server")),
+        "curve_allowed_keys": str(keyring.clients),
+    }
+    config = StreamerConfig(data_port=0, monitor_port=0, linger=0.2, **keys)
+    with Streamer(FakeDetector(), config) as streamer, Feed(LiveModel(), streamer.data_endpoint) as feed:
+        eventually(lambda: feed.connection.state == "refused", timeout=PATIENCE)
+        assert feed.connection.text
+
+
+def test_a_streamer_may_come_after_the_view_and_be_started_again():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with Feed(LiveModel(), f"tcp://127.0.0.1:{port}") as feed, LiveServer(feed) as server:
+        with connect(server.address.replace("http", "ws") + "ws", max_size=None, compression=None) as opened:
+            page = Page(opened)
+            page.until(lambda said: said.get("connection") == "waiting")
+            for n_frames in (5, 9):
+                one_session(port, n_frames)
+                page.until(
+                    lambda said, last=n_frames - 1: said.get("kind") == "spectra" and said["frame"] == last
+                )
+
+
+def one_session(port, n_frames):
+    """A streamer that takes so many frames when a reader has joined, and is closed."""
+    detector = FakeDetector(N_CHANNELS, N_BINS)
+    detector.finish(n_frames)
+    config = StreamerConfig(data_port=port, monitor_port=0)
+    with Streamer(detector, config) as streamer:
+        acquisition = Acquisition(exposure_time=0.001, frames_per_trigger=n_frames)
+        streamer.arm(acquisition, readers=1, join_timeout=PATIENCE).wait(timeout=PATIENCE)
