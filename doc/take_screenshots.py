@@ -22,8 +22,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
 DETECTOR = "--library sim --sim channels=4 --sim clock=real --sim rate=150000,250000,90000,400000"
-SESSION = "--exposure 0.05 --frames 100000 --allow-control --wait-readers 1"
-WATCHED = 40.0
+SESSION = "--exposure 0.05 --frames 700 --sessions 0 --allow-control --wait-readers 1"
+WATCHED = 50.0
 """Seconds that the page is open before it is taken, so that there is some history on it."""
 DESK = {"width": 1280, "height": 720}
 PHONE = {"width": 390, "height": 844}

@@ -1,7 +1,7 @@
 // The table of channels: which are shown, their rates, and the counts in their windows.
 
 import { channelColour } from "./colours.js";
-import { count, percent, short } from "./format.js";
+import { count, fitting, percent, short } from "./format.js";
 import { row } from "./decode.js";
 
 const COLUMNS = ["in", "out", "dead", "window0", "window1"];
@@ -30,7 +30,7 @@ export class ChannelTable {
     name.scope = "row";
     const show = button(`${channel}`, `show channel ${channel} or not`, () => this.on.toggle(channel));
     show.className = "swatch";
-    const choose = button("windows", `windows of channel ${channel}`, () => this.on.activate(channel));
+    const choose = button("win", `windows of channel ${channel}`, () => this.on.activate(channel));
     choose.className = "choose";
     name.append(show, choose);
     const cells = Object.fromEntries(COLUMNS.map((column) => [column, document.createElement("td")]));
@@ -69,9 +69,14 @@ export class ChannelTable {
 
 function fillWindow(cell, { counts, corrected, limits, isCountedHere }) {
   const mark = isCountedHere ? "*" : "";
-  cell.replaceChildren(count(counts) + mark, document.createElement("br"), small(count(corrected)));
+  cell.replaceChildren(fitting(counts) + mark, document.createElement("br"), small(fitting(corrected)));
+  const exactly = `${count(counts)} counts, ${count(corrected)} freed of dead time; `;
+  cell.title = exactly + whereCounted(limits, isCountedHere);
+}
+
+function whereCounted(limits, isCountedHere) {
   const bins = limits === null ? "the limits are not known" : `counted in bins ${limits[0]} to ${limits[1]}`;
-  cell.title = isCountedHere ? `${bins} of the spectrum; the detector itself counts there from the next session on` : bins;
+  return isCountedHere ? `${bins} of the spectrum; the detector itself counts there from the next session on` : bins;
 }
 
 function fromUpdate(update, index, wanted) {

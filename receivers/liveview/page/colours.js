@@ -1,9 +1,9 @@
 // Colours that can be told apart without seeing red or green, on light and on dark ground.
 
-// The first three are of Okabe and Ito; the others were sought so that any two of the eight stay apart in L*a*b* by more
-// than 13 for normal sight and each kind of colour blindness. More channels than colours get dashes.
-const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#7300e5", "#702810", "#17414f", "#4c2277", "#38169c"];
-const DARK = ["#56b4e9", "#ff8c3c", "#2fd6a5", "#9933ff", "#df2050", "#4d6dcb", "#dddd88", "#b0dae8"];
+// The first three are of Okabe and Ito; the others were sought so that any two of the eight lie at least 55 apart in L*a*b*
+// for normal sight, and 13 for each kind of colour blindness. More channels than colours get dashes.
+const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#821742", "#4c3d00", "#ff00ff", "#0000ff", "#4d1b98"];
+const DARK = ["#56b4e9", "#ff8c3c", "#2fd6a5", "#e8e87d", "#ff0066", "#8259c0", "#99ff00", "#a31aff"];
 const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
 
 export function isDark() {

@@ -78,6 +78,7 @@ export class Controls {
     pressed("freeze", page.isFrozen);
     pressed("keep", page.kept.length > 0);
     element("mode").value = settings.get("mode");
+    if (element("mode").selectedIndex < 0) settings.set({ mode: "latest" }); // kept by another version of the page
     element("reset-sum").hidden = settings.get("mode") !== "session";
     element("map-window").value = settings.get("mapWindow");
     element("map-corrected").checked = settings.get("mapCorrected");

@@ -4,13 +4,20 @@ export const UNKNOWN = "\u2013";
 const PREFIXES = ["", "k", "M", "G"];
 
 export function isKnown(value) {
-  return value !== null && value !== undefined && Number.isFinite(value);
+  return value !== null && value !== undefined && (typeof value !== "number" || Number.isFinite(value));
 }
 
 // Digits in groups of three: 12 345 678.
 export function count(value) {
   if (!isKnown(value)) return UNKNOWN;
   return Math.round(value).toString().replace(/\B(?=(\d{3})+$)/g, "\u202f");
+}
+
+// All digits as long as they fit into a table, else five and a prefix.
+export function fitting(value) {
+  if (!isKnown(value) || value < 999999.5) return count(value);
+  const step = Math.min(Math.floor(Math.log10(value) / 3), PREFIXES.length - 1);
+  return (value / 1000 ** step).toPrecision(5) + PREFIXES[step];
 }
 
 // Three digits and a prefix: 12.3k.

@@ -10,7 +10,7 @@ import { binOf } from "./energy.js";
 import { addGestures } from "./gestures.js";
 import { drawLines } from "./lines.js";
 import { MapView } from "./map.js";
-import { describeReadout } from "./readout.js";
+import { describeFrames, describeReadout } from "./readout.js";
 import { ElementSearch } from "./search.js";
 import { Settings } from "./settings.js";
 import { SpectrumChart } from "./spectrum.js";
@@ -21,7 +21,10 @@ import { Waterfall } from "./waterfall.js";
 import { WindowForm } from "./windows.js";
 
 const FIRST_CHANNELS = 8; // shown where nobody has chosen
+const TABLE_INTERVAL = 250; // ms: nobody reads numbers that change faster
+const TABLE_ROWS = 64; // so many in that time; longer tables take turns that are longer
 const NOTICE_TIME = 12; // s that a sentence stays
+const NO_CALIBRATION = { offset: null, gain: null, quadratic: null };
 const NO_CONTROL = "This page may not write windows: the view was started without --control";
 
 const element = (id) => document.getElementById(id);
@@ -34,6 +37,7 @@ class Page {
     this.update = null; // the spectra that are shown
     this.kept = [];
     this.isFrozen = false;
+    this.tableAt = 0;
     this.isServerThere = true;
     this.history = new History();
     this.applyTheme();
@@ -104,6 +108,7 @@ class Page {
 
   freeze() {
     this.isFrozen = !this.isFrozen;
+    this.showTable();
     this.controls.show();
   }
 
@@ -146,11 +151,11 @@ class Page {
   calibrate(channel, values) {
     const before = channel === null ? {} : this.settings.get("calibrations");
     this.settings.set({ calibrations: values === null && channel === null ? {} : { ...before, [channel ?? "all"]: values } });
-    this.sendCalibration(channel, values ?? { offset: null, gain: null, quadratic: null });
+    this.sendCalibration(channel, values);
   }
 
   sendCalibration(channel, values) {
-    this.connection.send({ type: "calibration", channel, ...values });
+    this.connection.send({ type: "calibration", channel, ...(values ?? NO_CALIBRATION) });
   }
 
   writeWindow(window, low, high) {
@@ -204,12 +209,18 @@ class Page {
   // The first hello with a detector in it: say what this page wants of it.
   begin() {
     this.isGreeted = true;
-    for (const [channel, values] of Object.entries(this.settings.get("calibrations"))) {
-      if (channel !== "all" && Number(channel) >= this.nChannels) continue;
-      this.sendCalibration(channel === "all" ? null : Number(channel), values ?? { offset: null, gain: null, quadratic: null });
-    }
+    this.sendCalibrations();
     if (this.settings.get("active") >= this.nChannels) this.settings.set({ active: 0 });
     this.askForView();
+  }
+
+  // That for all first: it would undo those of single channels.
+  sendCalibrations() {
+    const { all, ...single } = this.settings.get("calibrations");
+    if (all !== undefined) this.sendCalibration(null, all);
+    for (const [channel, values] of Object.entries(single)) {
+      if (Number(channel) < this.nChannels) this.sendCalibration(Number(channel), values);
+    }
   }
 
   forgetSpectra() {
@@ -262,13 +273,14 @@ class Page {
     if (this.isFrozen) return;
     this.update = update;
     this.showSpectra();
-    this.table.show(update, this.history, this.hello.windows);
+    const interval = TABLE_INTERVAL * Math.ceil(this.nChannels / TABLE_ROWS);
+    if (performance.now() - this.tableAt > interval) this.showTable();
   }
 
   historyCame(update) {
     this.history.add(update);
     this.strips.forEach((strip) => strip.show(this.history, this.chosen));
-    this.table.show(this.update, this.history, this.hello.windows);
+    this.showTable();
   }
 
   // For people who look closely, and for tests: what is on the screen.
@@ -287,7 +299,13 @@ class Page {
   showSpectra() {
     const traces = [...this.live(), ...this.kept];
     element("empty").hidden = traces.length > 0;
+    element("caption").textContent = this.update === null ? "" : describeFrames(this.update);
     this.chart.show(traces, this.hello?.n_bins ?? 0);
+  }
+
+  showTable() {
+    this.tableAt = performance.now();
+    this.table.show(this.update, this.history, this.hello?.windows);
   }
 
   showChannels() {

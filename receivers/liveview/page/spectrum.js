@@ -22,6 +22,8 @@ export class SpectrumChart {
     this.plot = null;
     this.columns = [];
     this.isShift = false;
+    this.pinned = null; // bin where keys have put the cursor, until the mouse takes it
+    host.addEventListener("mousemove", () => (this.pinned = null), true);
     host.addEventListener("mousedown", (event) => (this.isShift = event.shiftKey), true);
     host.addEventListener("dblclick", () => this.showAll());
     new ResizeObserver(() => this.resize()).observe(host);
@@ -68,6 +70,7 @@ export class SpectrumChart {
       this.plot.setData(this.data(), false);
       this.plot.setScale("x", this.range());
     });
+    this.placeCursor();
   }
 
   range() {
@@ -76,7 +79,6 @@ export class SpectrumChart {
   }
 
   rebuild() {
-    const cursor = this.cursorBin;
     this.plot?.destroy();
     this.plot = null;
     this.host.replaceChildren();
@@ -84,7 +86,6 @@ export class SpectrumChart {
     this.columns = [];
     this.plot = new uPlot(this.options(), this.data(), this.host);
     this.refresh();
-    if (cursor != null) this.moveCursor(cursor);
   }
 
   options() {
@@ -180,7 +181,14 @@ export class SpectrumChart {
     const there = this.clamp(bin);
     const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
     if (there < low || there > high) this.look(there - (high - low) / 2, there + (high - low) / 2);
-    this.plot.setCursor({ left: this.plot.valToPos(this.toAxis(there), "x"), top: 10 });
+    this.pinned = there;
+    this.placeCursor();
+  }
+
+  // uPlot keeps the cursor at its pixel, whatever comes to lie there.
+  placeCursor() {
+    if (this.pinned === null) return;
+    this.plot.setCursor({ left: this.plot.valToPos(this.toAxis(this.pinned), "x"), top: 10 });
   }
 
   stepCursor(bins) {

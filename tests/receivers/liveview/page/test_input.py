@@ -85,6 +85,21 @@ def test_one_channel_can_have_a_calibration_of_its_own(screen):
     assert screen.page.evaluate("liveView.chart.columns[2][10]") is None
 
 
+def test_calibrations_for_all_and_for_one_are_both_there_after_a_reload(screen):
+    gains = "(liveView.hello?.calibration ?? []).map(c => c.gain).join()"
+    calibrate(screen, gain="0.02")
+    screen.wait(lambda: screen.page.evaluate(gains) == "0.02,0.02,0.02,0.02", "the gain of all")
+    screen.page.click("#calibrate")
+    screen.page.select_option("#calibration-channel", "1")
+    screen.page.fill("#calibration-gain", "0.03")
+    screen.page.press("#calibration-gain", "Enter")
+    screen.wait(lambda: screen.page.evaluate(gains) == "0.02,0.03,0.02,0.02", "the gain of one")
+
+    screen.page.reload()
+
+    screen.wait(lambda: screen.page.evaluate(gains) == "0.02,0.03,0.02,0.02", "the same gains")
+
+
 @pytest.mark.parametrize(
     ("terms", "sentence"),
     [
@@ -124,7 +139,8 @@ def test_windows_are_read_only_without_control(screen):
 
 
 @pytest.mark.parametrize(
-    "kept", ["nonsense", "[]", '{"scale": 7, "chosen": "all", "elements": null}', "null"]
+    "kept",
+    ["nonsense", "[]", '{"mode": "frames:0"}', '{"scale": 7, "chosen": "all", "elements": null}', "null"],
 )
 def test_what_the_browser_kept_from_another_time_does_no_harm(screen, kept):
     screen.page.evaluate("kept => localStorage.setItem('xspress3-live-view', kept)", kept)

@@ -95,6 +95,23 @@ def test_arrows_move_the_cursor_by_a_bin_and_with_shift_by_ten(screen):
     assert energy_at_cursor(screen) == pytest.approx(start - 8 * BIN)
 
 
+def test_where_there_is_no_peak_no_element_is_named(screen):
+    sum_of_a_while(screen)
+    screen.page.evaluate("liveView.chart.moveCursor(2500)")
+
+    assert energy_at_cursor(screen) == 25.0
+    assert screen.page.locator("#readout .peak").count() == 0
+
+
+def test_the_cursor_stays_at_its_bin_when_the_zoom_changes(screen):
+    screen.page.evaluate("liveView.chart.moveCursor(640)")
+
+    screen.page.evaluate("liveView.chart.look(500, 900)")
+    screen.press("e", "e", "+")
+
+    assert energy_at_cursor(screen) == 6.4
+
+
 def test_keys_change_the_axes(screen):
     screen.press("e")
     screen.press("p")
@@ -155,6 +172,30 @@ def test_the_sum_is_one_curve_with_the_counts_of_all(screen):
 
     assert len(counts_at_cursor(screen)) == 1
     assert screen.text("#readout .counts").startswith("sum:")
+
+
+def test_the_page_says_of_which_frames_a_sum_is(screen):
+    sum_of_a_while(screen)
+    screen.press("Space")
+
+    frame, frames = screen.page.evaluate("[liveView.update.frame, liveView.update.frames]")
+
+    assert screen.text("#caption").startswith(f"counts of {frames} frames up to frame {frame}, ")
+
+
+def test_frames_that_are_not_in_a_sum_are_told(screen):
+    sum_of_some = {"frame": 12345, "frames": 10, "frames_passed": 7, "counting_time": None}
+
+    said = screen.module("readout", "m.describeFrames(argument)", sum_of_some)
+
+    assert said.replace("\u202f", "") == "counts of 10 frames up to frame 12345; 7 between them are not in"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(999999, "999\u202f999"), (1155608, "1.1556M"), (2.5e9, "2.5000G"), (None, "\u2013")]
+)
+def test_counts_fit_into_the_table(screen, value, shown):
+    assert screen.module("format", "m.fitting(argument)", value) == shown
 
 
 def test_a_held_picture_stays_and_goes_on_again(screen):
