@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,27 +81,34 @@ def _streamer_rows(seconds: float) -> list[Row]:
 
 def _take(n_frames: int, n_pages: int) -> dict[str, Any]:
     """One session to a lossless reader, while so many pages look."""
-    with Helper() as reader, Helper() as pages, _serving(4, FAST_PERIOD, n_frames, readers=2) as ports:
+    with (
+        Helper() as reader,
+        Helper() as pages,
+        _serving(4, FAST_PERIOD, n_frames, readers=2) as ports,
+        _viewing(ports) as (_, address),
+    ):
+        if n_pages:
+            _start_pages(pages, address, n_pages, n_frames * FAST_PERIOD + WARM_TIME)
         reader.start(f"{__name__}:read", endpoint=f"tcp://127.0.0.1:{ports['data']}")
-        assert reader.hear() == "joined"
-        with _viewing(ports) as (_, address):
-            if n_pages:
-                seconds = n_frames * FAST_PERIOD
-                pages.start(f"{__name__}:look", address=address, n_pages=n_pages, seconds=seconds)
-            found: dict[str, Any] = reader.hear()
-            if n_pages:
-                pages.hear()
+        found: dict[str, Any] = reader.hear()
+        if n_pages:
+            pages.hear()
     return found
 
 
-def read(tell: Tell, *, endpoint: str) -> dict[str, Any]:
+def _start_pages(helper: Helper, address: str, n_pages: int, seconds: float) -> None:
+    """Let so many pages look; they do when this returns."""
+    helper.start(f"{__name__}:look", address=address, n_pages=n_pages, seconds=seconds)
+    assert helper.hear() == "looking"
+
+
+def read(_tell: Tell, *, endpoint: str) -> dict[str, Any]:
     """Receive one session: frames lost, and seconds from its first block to its end."""
     from xspress3.stream import Block, SessionEnd, Subscriber  # noqa: PLC0415  # in the helper only
 
     began, n_received = 0.0, 0
     with Subscriber(endpoint, name="reader") as subscriber:
         subscriber.wait_joined(timeout=20.0)
-        tell("joined")
         while True:
             message = subscriber.receive(timeout=1.0)
             if isinstance(message, Block):
@@ -114,8 +121,8 @@ def read(tell: Tell, *, endpoint: str) -> dict[str, Any]:
 
 def _measure(process: psutil.Process, address: str, n_pages: int, seconds: float) -> Looked:
     with Helper() as helper:
-        helper.start(f"{__name__}:look", address=address, n_pages=n_pages, seconds=seconds + 2 * WARM_TIME)
-        time.sleep(WARM_TIME)  # pages come and get what has gathered
+        _start_pages(helper, address, n_pages, seconds + 2 * WARM_TIME)
+        time.sleep(WARM_TIME)  # they get what has gathered
         began, before = time.monotonic(), process.cpu_times()
         time.sleep(seconds)  # what is measured
         elapsed, after = time.monotonic() - began, process.cpu_times()
@@ -124,31 +131,38 @@ def _measure(process: psutil.Process, address: str, n_pages: int, seconds: float
     return Looked(found["rate"], found["latency"], used / elapsed)
 
 
-def look(_tell: Tell, *, address: str, n_pages: int, seconds: float) -> dict[str, float]:
+def look(tell: Tell, *, address: str, n_pages: int, seconds: float) -> dict[str, float]:
     """Look with so many pages: spectra a second of the slowest page, median seconds from read to here."""
-    return asyncio.run(_look(address, n_pages, seconds))
+    return asyncio.run(_look(tell, address, n_pages, seconds))
 
 
-async def _look(address: str, n_pages: int, seconds: float) -> dict[str, float]:
-    ages = await asyncio.gather(*(_page(address, seconds) for _ in range(n_pages)))
-    rate = min(map(len, ages)) / (seconds - WARM_TIME)
-    return {"rate": rate, "latency": float(np.median(np.concatenate(ages)))}
-
-
-async def _page(address: str, seconds: float) -> list[float]:
-    """Age of each update when it had come, in s, but for those of the first seconds."""
+async def _look(tell: Tell, address: str, n_pages: int, seconds: float) -> dict[str, float]:
     from websockets.asyncio.client import connect  # noqa: PLC0415  # in the helper only
 
+    url = address.replace("http", "ws") + "ws"
+    async with AsyncExitStack() as stack:
+        pages = [
+            await stack.enter_async_context(connect(url, max_size=None, compression=None))
+            for _ in range(n_pages)
+        ]
+        tell("looking")
+        ages = await asyncio.gather(*(_page(page, seconds) for page in pages))
+    together = np.concatenate(ages)
+    median = float(np.median(together)) if len(together) else -1.0  # nothing came: no JSON for NaN
+    return {"rate": min(map(len, ages)) / (seconds - WARM_TIME), "latency": median}
+
+
+async def _page(socket: Any, seconds: float) -> list[float]:
+    """Age of each update when it had come, in s, but for those of the first seconds."""
     ages, began = [], time.monotonic()
-    async with connect(address.replace("http", "ws") + "ws", max_size=None, compression=None) as socket:
-        while time.monotonic() < began + seconds:
-            message = await socket.recv()
-            if isinstance(message, str):
-                continue
-            header, _ = decode_update(message)
-            if header["kind"] == "spectra" and time.monotonic() > began + WARM_TIME:
-                ages.append(time.time() - header["time"])
-            await socket.send(json.dumps({"type": "drawn", "sequence": header["sequence"]}))
+    while time.monotonic() < began + seconds:
+        message = await socket.recv()
+        if isinstance(message, str):
+            continue
+        header, _ = decode_update(message)
+        if header["kind"] == "spectra" and time.monotonic() > began + WARM_TIME:
+            ages.append(time.time() - header["time"])
+        await socket.send(json.dumps({"type": "drawn", "sequence": header["sequence"]}))
     return ages
 
 
