@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from xspress3.errors import ConfigurationError
 
 __all__ = ["Calibration", "calibrations_of", "read_calibrations"]
@@ -41,9 +44,9 @@ class Calibration:
                 f"quadratic={self.quadratic} over {n_bins} bins; allowed is a step of more than 0 keV"
             )
 
-    def energy(self, bin_number: float) -> float:
-        """Energy in keV."""
-        return self.offset + self.gain * bin_number + self.quadratic * bin_number**2
+    def energy(self, bins: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Energies in keV."""
+        return self.offset + self.gain * bins + self.quadratic * bins**2
 
     def as_dict(self) -> dict[str, float]:
         """Plain values."""

@@ -20,7 +20,7 @@ from receivers.receiver import MISSED_HEARTBEATS, Receiver
 from receivers.report import SessionReport
 from receivers.sink import Sink
 from receivers.text import printable
-from xspress3.errors import StreamRefusedError, Xspress3Error
+from xspress3.errors import ShutdownTimeoutError, StreamRefusedError, Xspress3Error
 from xspress3.stream import Block, Contract, SessionStart, Subscriber
 from xspress3.stream.contract import LATEST
 from xspress3.stream.publisher import HEARTBEAT
@@ -201,9 +201,13 @@ class Feed:
 
     def close(self) -> None:
         """Leave the stream and end the threads; raises what one of them died of."""
+        late = None
         for worker in self._workers:
-            worker.close(CLOSE_TIME)
-        died, self._died = self._died, None
+            try:
+                worker.close(CLOSE_TIME)
+            except ShutdownTimeoutError as error:
+                late = late or error
+        died, self._died = self._died or late, None
         if died is not None:
             raise died
 

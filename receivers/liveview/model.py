@@ -17,7 +17,7 @@ import numpy.typing as npt
 from receivers.geometry import HISTOGRAM, SCALERS, Geometry, WindowLimits
 from receivers.liveview.history import History, Points
 from receivers.liveview.scan_map import POSITIONS, Scan, ScanMap
-from receivers.liveview.sums import Frames, Mode, ModeKind, RollingSum, Sum, sum_of
+from receivers.liveview.sums import N_BUCKETS, Frames, Mode, ModeKind, RollingSum, Sum, sum_of
 from receivers.report import SessionReport
 from xspress3.errors import ProtocolError
 from xspress3.stream import Block, SessionStart
@@ -27,6 +27,10 @@ __all__ = ["Counts", "LiveModel", "Source", "Spectra"]
 
 MAX_ROLLING = 8
 """Rolling sums that are kept at a time; the one that nobody looked at for longest goes first."""
+MAX_ROLLING_BYTES = 512 << 20
+"""That they may take together, though one is always kept."""
+MAX_BINS = 1 << 21
+"""Bins of all channels together that can be shown: a sum takes 16 MiB then."""
 
 
 @dataclass(frozen=True)
@@ -253,14 +257,14 @@ class LiveModel:
         return None if summed is None else (summed, rolling.n_passed)
 
     def _rolling_of(self, mode: Mode) -> RollingSum:
+        assert self._source is not None  # there is a newest frame
         rolling = self._rolling.pop(mode, None)
         if rolling is None:
-            assert self._source is not None
             rolling = RollingSum(mode, self._source.geometry)
             if self._latest is not None:
                 rolling.begin_with(self._latest, self._time, self._position - 1)
         self._rolling[mode] = rolling
-        while len(self._rolling) > MAX_ROLLING:
+        while len(self._rolling) > _rolling_sums(self._source.geometry):
             self._rolling.popitem(last=False)
         return rolling
 
@@ -287,6 +291,10 @@ class LiveModel:
 
 def _source_of(start: SessionStart) -> Source:
     geometry = Geometry.from_start(start)
+    if geometry.n_channels * geometry.n_bins > MAX_BINS:
+        raise ProtocolError(
+            f"{geometry.n_channels} channels of {geometry.n_bins} bins, a live view shows {MAX_BINS} in all"
+        )
     return Source(
         stream_id=start.envelope.stream_id,
         session_id=start.envelope.session_id or 0,
@@ -297,6 +305,12 @@ def _source_of(start: SessionStart) -> Source:
         geometry=geometry,
         scan=Scan.from_metadata(start.metadata),
     )
+
+
+def _rolling_sums(geometry: Geometry) -> int:
+    """How many rolling sums may be kept."""
+    sum_bytes = 8 * (N_BUCKETS + 1) * geometry.n_channels * geometry.n_bins
+    return max(1, min(MAX_ROLLING, MAX_ROLLING_BYTES // sum_bytes))
 
 
 def _seconds(said: object) -> float | None:

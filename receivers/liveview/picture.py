@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -31,25 +33,38 @@ REDRAW_TIME = 0.1
 
 
 def draw(figure: Figure, spectra: Spectra, calibrations: tuple[Calibration, ...] | None) -> None:
-    """Draw `spectra` into `figure`, over energy where that is known, else over bins."""
-    figure.clear()
-    axes = figure.add_subplot()
+    """Draw `spectra` into `figure`, over energy where that is known, else over bins.
+
+    What was drawn there before is changed, so that whoever has zoomed in stays there.
+    """
     counts = spectra.total.histogram
+    axes = figure.axes[0] if figure.axes else figure.add_subplot(yscale="log", ylabel="counts")
+    if len(axes.lines) != len(counts):
+        _new_lines(axes, len(counts))
     rates = spectra.total.rates(spectra.source.geometry)
-    for channel, spectrum in enumerate(counts):
-        calibration = None if calibrations is None else calibrations[channel]
-        bins = range(len(spectrum))
-        places = bins if calibration is None else [calibration.energy(number) for number in bins]
-        label = f"channel {channel}: {rates[0, channel]:.4g}/s, dead {rates[2, channel]:.1%}"
-        axes.plot(
-            places, spectrum.clip(min=LOWEST), lw=0.8, color=COLOURS[channel % len(COLOURS)], label=label
-        )
-    axes.set_yscale("log")
+    for channel, line in enumerate(axes.lines):
+        line.set_data(_places(counts.shape[1], calibrations, channel), counts[channel].clip(min=LOWEST))
+        line.set_label(f"channel {channel}: {rates[0, channel]:.4g}/s, dead {rates[2, channel]:.1%}")
     axes.set_xlabel("bin" if calibrations is None else "energy / keV")
-    axes.set_ylabel("counts")
     axes.set_title(_title(spectra), fontsize=9)
     axes.legend(fontsize=7, title="input count rate")
-    figure.tight_layout()
+    axes.relim()
+    axes.autoscale_view()
+
+
+def _new_lines(axes: Any, n_channels: int) -> None:
+    for line in list(axes.lines):
+        line.remove()
+    for channel in range(n_channels):
+        axes.plot([], [], lw=0.8, color=COLOURS[channel % len(COLOURS)])
+
+
+def _places(
+    n_bins: int, calibrations: tuple[Calibration, ...] | None, channel: int
+) -> npt.NDArray[np.float64]:
+    """Where the bins of a channel are drawn."""
+    bins = np.arange(n_bins, dtype=np.float64)
+    return bins if calibrations is None else calibrations[channel].energy(bins)
 
 
 def _title(spectra: Spectra) -> str:
@@ -82,6 +97,7 @@ def save(
     figure = Figure(figsize=(10, 5))
     FigureCanvasAgg(figure)
     draw(figure, spectra, _calibrations(calibration, spectra))
+    figure.tight_layout()
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         figure.savefig(beside, dpi=120, format=path.suffix.lstrip(".") or "png")

@@ -15,7 +15,7 @@ from xspress3 import dead_time
 from xspress3.errors import ConfigurationError
 from xspress3.model import SCALER_DTYPE, SCALER_NAMES, as_scalers
 
-__all__ = ["LATEST", "Frames", "Mode", "ModeKind", "RollingSum", "Sum", "sum_of"]
+__all__ = ["LATEST", "N_BUCKETS", "Frames", "Mode", "ModeKind", "RollingSum", "Sum", "sum_of"]
 
 N_BUCKETS = 16
 """Parts that a rolling sum consists of: the oldest falls out as a whole."""

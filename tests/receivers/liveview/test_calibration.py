@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 
+import numpy as np
 import pytest
 
 from receivers.liveview.calibration import Calibration, calibrations_of, read_calibrations
@@ -12,7 +13,7 @@ from xspress3.errors import ConfigurationError
 
 
 def test_the_energy_of_a_bin_is_a_parabola():
-    assert Calibration(-0.1, 0.01, 1e-7).energy(1000) == pytest.approx(-0.1 + 10 + 0.1)
+    assert Calibration(-0.1, 0.01, 1e-7).energy(np.array([0.0, 1000.0])) == pytest.approx([-0.1, 10.0])
 
 
 @pytest.mark.parametrize(

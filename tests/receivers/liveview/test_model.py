@@ -148,6 +148,19 @@ def test_a_stream_that_is_none_of_a_detector_is_told_and_passed_over(sender, run
     assert model.source is None
 
 
+def test_spectra_that_would_take_too_much_memory_are_refused_before_it_is_taken(sender, run, model):
+    arrays = (ArrayInfo("histogram", "<u4", (1024, 65536)), ArrayInfo("scalers", "<u4", (1024, 9)))
+    detector = {"clock_period": 1e-8, "event_widths": [6] * 1024}
+
+    def say():
+        sender.start(4, arrays=arrays, detector=detector)
+        sender.end(0)
+
+    run(say, model)
+
+    assert "1024 channels of 65536 bins" in model.complaint
+
+
 def test_a_scan_that_cannot_be_is_told(sender, run, model):
     def say():
         sender.start(4, metadata={"scan": {"shape": [1 << 30, 1 << 30]}})
