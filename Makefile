@@ -11,14 +11,14 @@ EXTRAS := hdf5,tango,test,lint,plot,view
 .PHONY: help demo test lint bench figures screenshots elements clean
 
 help:
-	@echo "make demo     see a simulated detector being acquired, streamed and written to a file"
-	@echo "make test     run all tests"
-	@echo "make lint     check style, types, imports and the C code"
-	@echo "make bench    measure, and print a table (also written to build/bench.json)"
-	@echo "make figures  draw the pictures of the README again"
+	@echo "make demo         see a simulated detector being acquired, streamed and written to a file"
+	@echo "make test         run all tests"
+	@echo "make lint         check style, types, imports and the C code"
+	@echo "make bench        measure, and print a table (also written to build/bench.json)"
+	@echo "make figures      draw the pictures of the README again"
 	@echo "make screenshots  take the pictures of the live view again; needs Chromium"
-	@echo "make elements make the table of emission lines of the live view again"
-	@echo "make clean    remove what was built and the virtual environment"
+	@echo "make elements     make the table of emission lines of the live view again"
+	@echo "make clean        remove what was built and the virtual environment"
 
 demo: $(VENV)/installed
 	@$(BIN)/xspress3 demo

@@ -153,6 +153,34 @@ def test_wheel_and_keys_zoom_and_move(screen):
     assert moved_high - moved_low == pytest.approx(high - low)
 
 
+def touch(session, kind: str, *places: tuple[float, float]) -> None:
+    points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+    session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def test_two_fingers_zoom_and_one_moves(address, open_page):
+    screen = open_page(address, has_touch=True)
+    screen.wait_drawn()
+    session, height = screen.page.context.new_cdp_session(screen.page), screen.middle()
+    left, right = screen.place(1000), screen.place(2000)
+
+    touch(session, "touchStart", (left, height), (right, height))
+    touch(session, "touchMove", (left - 100, height), (right + 100, height))
+    touch(session, "touchEnd")
+
+    screen.wait(lambda: screen.shown() != (0, 4095), "zoomed by two fingers")
+    assert screen.place(1000) == pytest.approx(left - 100, abs=4)
+    assert screen.place(2000) == pytest.approx(right + 100, abs=4)
+
+    low, high = screen.shown()
+    touch(session, "touchStart", (right, height))
+    touch(session, "touchMove", (right - 50, height))
+    touch(session, "touchEnd")
+
+    screen.wait(lambda: screen.shown()[0] > low, "moved by one finger")
+    assert screen.shown()[1] - screen.shown()[0] == pytest.approx(high - low)
+
+
 def test_digits_take_channels_away_and_back_and_the_last_one_stays(screen):
     screen.press("1", "2", "3")
     screen.wait(lambda: screen.page.evaluate("liveView.update.channels.join()") == "0", "channel 0 alone")
