@@ -26,6 +26,7 @@ from benchmarks.rows import FLAT, NOTHING, Row, Wanted, missed
 from benchmarks.soak import soak_rows
 from benchmarks.streams import Plan, stream_rows
 from benchmarks.survival import survival_rows
+from benchmarks.view import view_rows
 
 FRAMES_PER_BLOCK = 64
 PLAYED_FRAMES = 64
@@ -160,6 +161,7 @@ PARTS = {
         lambda _chosen, path: loading_rows(path),
     ),
     "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
+    "view": Part("The live view in browsers", lambda chosen, _path: view_rows(chosen.view_seconds)),
 }
 
 
@@ -212,6 +214,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--recorder-frames", type=int, default=50_000, help="(default: %(default)s)")
     parser.add_argument("--soak-frames", type=int, default=1_000_000, help="(default: %(default)s)")
     parser.add_argument("--kills", type=int, default=200, help="of `survival` (default: %(default)s)")
+    parser.add_argument("--view-seconds", type=float, default=10.0, help="(default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--directory", help="where the files go; on a local disk (default: a temporary one)")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a figure is not as wanted")
