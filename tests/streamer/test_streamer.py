@@ -397,7 +397,7 @@ def test_metadata_that_cannot_travel_are_refused_before_anything_is_touched(dete
 
 
 def test_metadata_larger_than_a_reader_takes_are_refused(streamer):
-    with pytest.raises(ConfigurationError, match="allowed is 1048576"):
+    with pytest.raises(ConfigurationError, match="allowed is 1048320"):
         streamer.arm(internal(1), metadata={"value": "x" * (1 << 20)})
 
 

@@ -145,7 +145,7 @@ class Screen:
         return self.page.evaluate(code, argument)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     """Chromium without a screen; tests are skipped where there is none."""
     if CHROMIUM is None:
