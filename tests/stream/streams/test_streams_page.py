@@ -1,4 +1,4 @@
-"""The snippets of doc/streams.md run, each by itself."""
+"""The snippets of doc/how-to/streams.md run, each by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).resolve().parents[3] / "doc" / "streams.md"
+PAGE = Path(__file__).resolve().parents[3] / "doc" / "how-to" / "streams.md"
 SNIPPETS = re.findall(r"## ([^\n]+)\n(?:(?!\n## ).)*?```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
