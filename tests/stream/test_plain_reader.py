@@ -15,7 +15,7 @@ from xspress3.model import Acquisition
 from xspress3.streamer import Streamer
 from xspress3.testing import FakeDetector, fake_frames
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "doc" / "wire-protocol.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "doc" / "reference" / "wire-protocol.md"
 TIMEOUT = 10
 MAX_LINES = 55
 
