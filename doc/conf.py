@@ -18,8 +18,9 @@ extensions = [
     "sphinx.ext.apidoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "made_from_code",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["reference/python/*/modules.rst"]
 
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
@@ -29,11 +30,21 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 # Packages of extras that the pages can be made without.
 autodoc_mock_imports = [
-    "bluesky", "dranspose", "google_crc32c", "ocs", "ophyd_async", "sardana", "spt3g", "starlette", "txaio",
-    "uvicorn", "websockets",
+    "bluesky",
+    "dranspose",
+    "google_crc32c",
+    "ocs",
+    "ophyd_async",
+    "sardana",
+    "spt3g",
+    "starlette",
+    "txaio",
+    "uvicorn",
+    "websockets",
 ]
 autodoc_default_options = {"members": True, "show-inheritance": True, "ignore-module-all": True}
 napoleon_google_docstring = False
+napoleon_use_ivar = True
 default_role = "code"
 
 # What C code was made of, and what only starts a program, is not for readers.
@@ -48,6 +59,9 @@ apidoc_modules = [
     }
     for package in ("xspress3", "receivers", "tango_device")
 ]
+
+# A short name in a type may be that of two classes; which one it is, the signature does not say.
+suppress_warnings = ["ref.python"]
 
 html_theme = "furo"
 html_title = "xspress3-streamer"

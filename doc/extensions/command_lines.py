@@ -22,7 +22,9 @@ def markdown(program: str) -> str:
     return "\n".join(_section(command, text) for command, text in commands_of(parser))
 
 
-def commands_of(parser: argparse.ArgumentParser, text: str = "") -> Iterator[tuple[argparse.ArgumentParser, str]]:
+def commands_of(
+    parser: argparse.ArgumentParser, text: str = ""
+) -> Iterator[tuple[argparse.ArgumentParser, str]]:
     """The parsers of all commands, and what each does; commands of commands too, in their place."""
     choices = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not choices:

@@ -35,7 +35,10 @@ def attributes() -> str:
     named.sort(key=lambda one: one[1].attr_write == AttrWriteType.READ)
     of_channels = [(channel_names(one), one.make(one.name)) for one in channel_attributes(1)]
     rows = [_attribute_row(name, attribute) for name, attribute in named + of_channels]
-    rows += [(f"`{name}`", "text" if name == "Status" else "state", "", "", text) for name, text in _STANDARD.items()]
+    rows += [
+        (f"`{name}`", "text" if name == "Status" else "state", "", "", text)
+        for name, text in _STANDARD.items()
+    ]
     return _table(("attribute", "type", "unit", "", "meaning"), rows)
 
 
