@@ -8,14 +8,15 @@ BIN := $(VENV)/bin
 NATIVE := pyproject.toml setup.py $(foreach at,xspress3/* xspress3/*/*,$(wildcard $(at)/_*.h $(at)/*_build.py $(at)/csrc/*.[ch]))
 EXTRAS := hdf5,tango,test,lint,plot
 
-.PHONY: help demo test lint bench figures clean
+.PHONY: help demo test lint bench docs figures clean
 
 help:
 	@echo "make demo     see a simulated detector being acquired, streamed and written to a file"
 	@echo "make test     run all tests"
 	@echo "make lint     check style, types, imports and the C code"
 	@echo "make bench    measure, and print a table (also written to build/bench.json)"
-	@echo "make figures  draw the pictures of the README again"
+	@echo "make docs     build the documentation in build/docs, and run what it shows; needs Python 3.11"
+	@echo "make figures  draw the pictures of the documentation again"
 	@echo "make clean    remove what was built and the virtual environment"
 
 demo: $(VENV)/installed
@@ -32,6 +33,12 @@ lint: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks --output build/bench.json
+
+# Every warning is an error. The examples are run as well, where there are any.
+docs: $(VENV)/docs
+	$(BIN)/python -m sphinx -b html -W --keep-going -q -j auto doc build/docs
+	$(BIN)/python -m pytest -q tests/docs $(wildcard tests/examples)
+	@echo "make: the documentation is in build/docs/index.html"
 
 figures: $(VENV)/installed
 	$(BIN)/python doc/draw_figures.py
@@ -51,7 +58,11 @@ $(VENV)/clients: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[clients]'
 	@touch $@
 
+$(VENV)/docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist doc/reference/python *.egg-info
 	rm -f xspress3/sim/*.so xspress3/stream/shared/*.so
 	rm -f xspress3/sdk/_sdk.py xspress3/sim/_sim.py xspress3/stream/_bitshuffle.py xspress3/stream/shared/_shm.py

@@ -77,7 +77,7 @@ def draw_data_flow(path: Path) -> None:
     axes.text(
         60,
         4,
-        "who waits when a lossless reader is slow; only a full library's ring loses frames, and that is told",
+        "waiting goes this way when a lossless reader is slow; only a full ring of the library loses frames",
         ha="center",
         fontsize=9.5,
         color="#a04030",

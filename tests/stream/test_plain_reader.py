@@ -1,4 +1,4 @@
-"""The reader at the end of doc/reference/wire-protocol.md, which knows nothing of us, reads what a streamer sends."""
+"""The reader at the end of the page on the wire protocol, which knows nothing of us, reads a streamer."""
 
 from __future__ import annotations
 
