@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.metadata
+import importlib.util
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PACKAGES = ("xspress3", "receivers", "tango_device")
 sys.path.insert(0, str(HERE / "extensions"))
+
+
+def imported() -> Iterator[str]:
+    """Names of the packages that ours import."""
+    for package in PACKAGES:
+        for module in (HERE.parent / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(module.read_text())):
+                if isinstance(node, ast.Import):
+                    yield from (alias.name.partition(".")[0] for alias in node.names)
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    yield node.module.partition(".")[0]
+
+
+def not_installed() -> list[str]:
+    """Packages of extras that are not here: they are imitated, so that the pages can be made without."""
+    return sorted(name for name in set(imported()) if importlib.util.find_spec(name) is None)
+
 
 project = "xspress3-streamer"
 author = "the authors of xspress3-streamer"
@@ -28,20 +49,7 @@ myst_enable_extensions = ["colon_fence"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
-# Packages of extras that the pages can be made without.
-autodoc_mock_imports = [
-    "bluesky",
-    "dranspose",
-    "google_crc32c",
-    "ocs",
-    "ophyd_async",
-    "sardana",
-    "spt3g",
-    "starlette",
-    "txaio",
-    "uvicorn",
-    "websockets",
-]
+autodoc_mock_imports = not_installed()
 autodoc_default_options = {"members": True, "show-inheritance": True, "ignore-module-all": True}
 napoleon_google_docstring = False
 napoleon_use_ivar = True
@@ -57,11 +65,14 @@ apidoc_modules = [
         "module_first": True,
         "automodule_options": {"members", "show-inheritance", "ignore-module-all"},
     }
-    for package in ("xspress3", "receivers", "tango_device")
+    for package in PACKAGES
 ]
 
 # A short name in a type may be that of two classes; which one it is, the signature does not say.
 suppress_warnings = ["ref.python"]
+
+# Names of functions would fill the lists of pages.
+toc_object_entries = False
 
 html_theme = "furo"
 html_title = "xspress3-streamer"
