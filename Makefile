@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 NATIVE := pyproject.toml setup.py $(foreach at,xspress3/* xspress3/*/*,$(wildcard $(at)/_*.h $(at)/*_build.py $(at)/csrc/*.[ch]))
 EXTRAS := hdf5,tango,test,lint,plot
 
-.PHONY: help demo test lint bench docs figures clean
+.PHONY: help demo test lint bench docs pages figures clean
 
 help:
 	@echo "make demo     see a simulated detector being acquired, streamed and written to a file"
@@ -34,11 +34,15 @@ lint: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks --output build/bench.json
 
-# Every warning is an error. The examples are run as well, where there are any.
-docs: $(VENV)/docs
-	$(BIN)/python -m sphinx -b html -W --keep-going -q -j auto doc build/docs
+# What the pages show is run as well, and the examples.
+docs: pages
 	$(BIN)/python -m pytest -q tests/docs $(wildcard tests/examples)
 	@echo "make: the documentation is in build/docs/index.html"
+
+# Every warning is an error.
+pages: $(VENV)/docs
+	@$(BIN)/python -c 'import sphinx' 2>/dev/null || { echo "make: the documentation needs Python 3.11 or later; say make PYTHON=... after make clean"; exit 1; }
+	$(BIN)/python -m sphinx -b html -W --keep-going -q -j auto doc build/docs
 
 figures: $(VENV)/installed
 	$(BIN)/python doc/draw_figures.py

@@ -74,7 +74,9 @@ def test_the_recorder_starts_as_its_unit_says_and_ends_when_told(tmp_path):
 
 def wait_for_url(process: subprocess.Popen[str]) -> str:
     """The address at which the recorder says that it answers."""
+    said = []
     for line in process.stderr:
+        said.append(line)
         if "http://" in line:
             return line[line.index("http://") :].strip()
-    raise AssertionError(f"it ended with {process.wait()} before it answered")
+    raise AssertionError(f"it ended with {process.wait()} before it answered: {''.join(said)}")
