@@ -11,7 +11,7 @@ from tests.docs.pages import DOC, REPOSITORY, pages
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#{1,6} (.+)$", re.M)
-CODE = re.compile(r"^```.*?^```$|^(?: {4}|\t).*$|`[^`\n]+`", re.M | re.S)
+CODE = re.compile(r"^```.*?^```$|^(?: {4}|\t)[^\n]*$|`[^`\n]+`", re.M | re.S)
 MENTION = re.compile(r"`((?:doc|packaging|tests)/[\w./-]+\.\w+)`")
 
 
@@ -25,6 +25,15 @@ def targets(page: Path) -> list[str]:
     """Where the links of a page go, but for those to other sites."""
     found = LINK.findall(CODE.sub("", page.read_text()))
     return [target for target in found if not re.match(r"\w+:", target)]
+
+
+def test_links_are_found_behind_code(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A\n\n    [no](code)\n\n```sh\n[no](fence)\n```\n\n`[no](inline)` [one](a.md) and\n[two](b.md#c)\n"
+    )
+
+    assert targets(page) == ["a.md", "b.md#c"]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(REPOSITORY)))
@@ -51,7 +60,7 @@ def test_every_page_can_be_reached():
         page = waiting.pop()
         if page not in reached:
             reached.add(page)
-            waiting += [found for found in linked_pages(page) if found.suffix == ".md"]
+            waiting += [found for found in linked_pages(page) if found.suffix == ".md" and found.exists()]
 
     assert {page for page in pages() if DOC in page.parents} <= reached
 
