@@ -7,16 +7,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := pyproject.toml setup.py $(foreach at,xspress3/* xspress3/*/*,$(wildcard $(at)/_*.h $(at)/*_build.py $(at)/csrc/*.[ch]))
 EXTRAS := hdf5,tango,view
-ALL_EXTRAS := $(EXTRAS),load,plot,g3,ocs,clients,test,lint
+ALL_EXTRAS := $(EXTRAS),load,plot,g3,ocs,clients,test,lint,docs
 
-.PHONY: help demo test lint bench figures screenshots elements clean
+.PHONY: help demo test lint bench docs pages figures screenshots elements clean
 
 help:
 	@echo "make demo           see a simulated detector being acquired, streamed and written to a file"
 	@echo "make test           run all tests"
 	@echo "make lint           check style, types, imports and the C code"
 	@echo "make bench          measure, and print a table (also written to build/bench.json)"
-	@echo "make figures        draw the pictures of the README again"
+	@echo "make docs           build the documentation in build/docs, and run what it shows; needs Python 3.11"
+	@echo "make figures        draw the pictures of the documentation again"
 	@echo "make screenshots    take the pictures of the live view again; needs Chromium"
 	@echo "make elements       make the table of emission lines of the live view again"
 	@echo "make build/crossbar install the router that tests of the OCS agent need (2 minutes)"
@@ -37,6 +38,16 @@ lint: $(VENV)/complete
 
 bench: $(VENV)/complete
 	$(BIN)/python -m benchmarks --output build/bench.json
+
+# What the pages show is run as well, and the examples.
+docs: pages
+	$(BIN)/python -m pytest -q tests/docs $(wildcard tests/examples)
+	@echo "make: the documentation is in build/docs/index.html"
+
+# Every warning is an error.
+pages: $(VENV)/complete
+	@$(BIN)/python -c 'import sphinx' 2>/dev/null || { echo "make: the documentation needs Python 3.11 or later; say make PYTHON=... after make clean"; exit 1; }
+	$(BIN)/python -m sphinx -b html -W --keep-going -q -j auto doc build/docs
 
 figures: $(VENV)/complete
 	$(BIN)/python doc/draw_figures.py
@@ -72,6 +83,6 @@ build:
 	mkdir -p $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist doc/reference/python *.egg-info
 	rm -f xspress3/sim/*.so xspress3/stream/shared/*.so
 	rm -f xspress3/sdk/_sdk.py xspress3/sim/_sim.py xspress3/stream/_bitshuffle.py xspress3/stream/shared/_shm.py

@@ -1,4 +1,4 @@
-"""Draws the pictures of the README: the way of the data, and a spectrum of the simulated detector."""
+"""Draws the pictures of README and pages: ways of the data, and what the simulated detector gives."""
 
 from __future__ import annotations
 
@@ -50,6 +50,52 @@ def draw_overview(path: Path) -> None:
     _arrow(axes, (35, 22), (43, 17), "")
     _arrow(axes, (55, 12), (78, 10.5), "zmq, on request")
     _save(figure, path)
+
+
+def draw_data_flow(path: Path) -> None:
+    """A frame on its way, and who keeps it when the next one is slow."""
+    figure, axes = plt.subplots(figsize=(12, 5))
+    axes.set(xlim=(0, 120), ylim=(2, 50))
+    axes.axis("off")
+    _frame(axes, 21, 14, 62, 34, "the process that acquires")
+    _box(axes, 1, 27, 16, 13, BLUE, "library's ring", "16,384 frames,\nshared memory")
+    _box(axes, 24, 27, 16, 13, ORANGE, "acquire thread", "reads blocks,\nthen gives back")
+    _box(axes, 44, 27, 15, 13, GREY, "our ring", "8 blocks")
+    _box(axes, 63, 27, 17, 13, ORANGE, "send thread", "bitshuffle-LZ4 once,\nfor all readers")
+    _box(axes, 24, 16, 16, 8, GREY, "monitor thread", "newest frame")
+    _outboxes(axes)
+    for begin, end, label in (
+        ((17, 34), (24, 34), "one call"),
+        ((40, 34), (44, 34), ""),
+        ((59, 34), (63, 34), ""),
+        ((32, 27), (32, 24), ""),
+    ):
+        _arrow(axes, begin, end, label)
+    axes.annotate(
+        "", (3, 8), (117, 8), arrowprops={"arrowstyle": "-|>", "color": "#a04030", "lw": 1.6, "ls": "--"}
+    )
+    axes.text(
+        60,
+        4,
+        "waiting goes this way when a lossless reader is slow; only a full ring of the library loses frames",
+        ha="center",
+        fontsize=9.5,
+        color="#a04030",
+    )
+    _save(figure, path)
+
+
+def _outboxes(axes: Axes) -> None:
+    """The readers, each behind an outbox ruled by its contract."""
+    readers = (
+        (38, "writer", "lossless: waited for", "its bytes are the HDF5 chunk"),
+        (26.5, "live view", "latest: newest only", "waited for by nobody"),
+        (15, "your program", "every:N, or any", "told what it did not get"),
+    )
+    for y, name, contract, text in readers:
+        _box(axes, 96, y, 23, 9.5, GREEN, name, f"{contract}\n{text}")
+        _arrow(axes, (80, 34), (96, y + 4.7), "")
+    axes.text(87, 45, "zmq, tcp", ha="center", fontsize=8.5, color=INK)
 
 
 def _frame(axes: Axes, x: float, y: float, width: float, height: float, title: str) -> None:
@@ -158,5 +204,6 @@ def _save(figure: plt.Figure, path: Path) -> None:
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     draw_overview(IMAGES / "overview.png")
+    draw_data_flow(IMAGES / "data_flow.png")
     draw_spectrum(IMAGES / "spectrum.png")
     draw_dead_time(IMAGES / "dead_time.png")

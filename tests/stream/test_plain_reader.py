@@ -1,4 +1,4 @@
-"""The reader at the end of doc/wire-protocol.md, which knows nothing of us, reads what a streamer sends."""
+"""The reader at the end of the page on the wire protocol, which knows nothing of us, reads a streamer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xspress3.model import Acquisition
 from xspress3.streamer import Streamer
 from xspress3.testing import FakeDetector, fake_frames
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "doc" / "wire-protocol.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "doc" / "reference" / "wire-protocol.md"
 TIMEOUT = 10
 MAX_LINES = 55
 

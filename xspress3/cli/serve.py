@@ -64,7 +64,7 @@ def add_acquisition(parser: argparse.ArgumentParser) -> None:
     add("--latency", float, 0.0, "S", "pause wanted in it")
     add("--frames", count, 100, "N", "frames of a session, 0 for no end")
     add("--sessions", count, 1, "N", "sessions to take, 0 for no end")
-    add("--trigger", TriggerMode, TriggerMode.INTERNAL, "MODE", f"what starts frames: {_MODES}")
+    add("--trigger", TriggerMode, TriggerMode.INTERNAL.value, "MODE", f"what starts frames: {_MODES}")
     add("--trigger-period", seconds, None, "S", "give a software trigger for each frame, so far apart")
     group.add_argument(
         "--trigger-each",

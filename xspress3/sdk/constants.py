@@ -66,7 +66,7 @@ class ErrorCode(IntEnum):
 
 
 class InitFlag(IntFlag):
-    """What `config_init` does to the hardware: 0 attaches and touches nothing, NO_ leaves a part out."""
+    """What `config_init` does to the hardware: 0 attaches and touches nothing, `NO_` leaves a part out."""
 
     NORMAL = 1
     NO_UDP_REGISTERS = 0x10000

@@ -35,7 +35,7 @@ class ReaderInfo(Protocol):
 
     @property
     def contract(self) -> str:
-        """`lossless`, `latest`, or `every:N`."""
+        """How this reader is served, as text, such as `lossless`."""
 
 
 class SendingEnd(Protocol):
