@@ -61,12 +61,12 @@ class Plan:
 class BothWorker(XrfMapWorker):
     """Takes events of the old dialect, too, and does the same sums with them."""
 
-    def process_event(self, event: Any, parameters: Any = None, tick: bool = False) -> Any:
+    def process_event(self, event: Any, parameters: Any = None, _tick: bool = False) -> Any:
         """Results of an event."""
         for stream in event.streams.values():
             if stream.typ == "xspress":
                 return self._old(stream)
-        return super().process_event(event, parameters, tick)
+        return super().process_event(event, parameters)
 
     def _old(self, stream: Any) -> Any:
         from dranspose.middlewares import xspress  # noqa: PLC0415  # needed here only
@@ -162,7 +162,11 @@ class _Senders:
                 ArrayInfo("scalers", "<u4", (N_CHANNELS, len(SCALER_NAMES))),
             ),
             {"counting_time": 0.05},
-            {"clock_period": 12.5e-9, "event_widths": [6] * N_CHANNELS, "windows": [[[0, 0]] * 2] * N_CHANNELS},
+            {
+                "clock_period": 12.5e-9,
+                "event_widths": [6] * N_CHANNELS,
+                "windows": [[[0, 0]] * 2] * N_CHANNELS,
+            },
             {"rois": {"line": [600, 660]}},
             start_time_ns=time.time_ns(),
         )

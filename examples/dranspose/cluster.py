@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ class Cluster:
         dranspose = [*module, "dranspose.cli"]
         self._run("reducer", [*dranspose, "reducer", *address, _port(self.reducer_url), "-c", self._reducer])
         # A worker that looks for it too early drops its results for a second, and the map is never done.
-        self._wait(self._has_reducer, START_TIMEOUT, "the reducer is known")
+        self.wait(self._has_reducer, START_TIMEOUT, "the reducer is known")
         for number in range(1, self._n_workers + 1):
             self._run(f"worker{number}", [*dranspose, "worker", "-n", f"w{number}", "-c", self._worker])
         for ingester in self._ingesters:
@@ -120,7 +120,7 @@ class Cluster:
                 INGESTER_URL=f"tcp://{LOOPBACK}:{free_port()}",
                 **ingester.environment,
             )
-        self._wait(self._is_complete, START_TIMEOUT, "all parts know each other")
+        self.wait(self._is_complete, START_TIMEOUT, "all parts know each other")
 
     def _start_redis(self) -> None:
         server = shutil.which("redis-server")
@@ -131,11 +131,11 @@ class Cluster:
         words = [str(word) for option in options.items() for word in option]
         self._run("redis", [server, *words, "--dir", str(self._directory)])
         self._environment["REDIS_URL"] = f"redis://{LOOPBACK}:{port}/0"
-        self._wait(lambda: _listens(port), START_TIMEOUT, "redis listens")
+        self.wait(lambda: _listens(port), START_TIMEOUT, "redis listens")
 
     def _run(self, name: str, command: list[str], **environment: str) -> None:
         with (self._directory / f"{name}.log").open("wb") as log:
-            self._processes[name] = subprocess.Popen(
+            self._processes[name] = subprocess.Popen(  # noqa: S603  # programs named above
                 command,
                 cwd=REPOSITORY,
                 env={**self._environment, **environment},
@@ -164,7 +164,16 @@ class Cluster:
             and pinged == [self._n_workers] * len(streams)
         )
 
-    def _wait(self, condition: Any, timeout: float, what: str) -> None:
+    def wait(self, condition: Callable[[], object], timeout: float, what: str) -> None:
+        """Wait until `condition` holds, as long as all processes live.
+
+        Raises
+        ------
+        TimeoutError
+            When it does not within `timeout` s.
+        RuntimeError
+            When a process has ended, with the last it printed.
+        """
         deadline = time.monotonic() + timeout
         while not condition():
             for name, process in self._processes.items():
@@ -194,6 +203,14 @@ class Cluster:
         entries = [[{"constraint": number // events_at_once}] for number in range(n_events)]
         self.controller("sequence", {"parts": {"main": {stream: entries}}, "sequence": ["main"]})
 
+    def post_nothing(self) -> None:
+        """Let the cluster expect nothing, so that its ingesters leave their streams."""
+        self.controller("sequence", {"parts": {"main": {}}, "sequence": ["main"]})
+
+    def set_parameter(self, name: str, value: str) -> None:
+        """Set a parameter of the workers, such as `rois`; it holds from the next session on."""
+        _post(f"{self.controller_url}/api/v1/parameter/{name}", value.encode())
+
     def progress(self) -> dict[str, Any]:
         """How far the map is, see the controller of dranspose."""
         progress: dict[str, Any] = self.controller("progress")
@@ -201,7 +218,7 @@ class Cluster:
 
     def wait_finished(self, timeout: float) -> None:
         """Wait until all events of the map are done."""
-        self._wait(lambda: self.progress()["finished"], timeout, "the map is done")
+        self.wait(lambda: self.progress()["finished"], timeout, "the map is done")
 
     def published(self, path: str) -> Any:
         """A value or an array that the reducer publishes; `KeyError` where there is none."""
@@ -210,7 +227,7 @@ class Cluster:
         if described["shape"]["class"] == "H5S_SCALAR":
             return _ask(f"{self.reducer_url}/datasets/{dataset}/value")["value"]
         shape = described["shape"]["dims"]
-        raw = _get(f"{self.reducer_url}/datasets/{dataset}/value")
+        raw = _post(f"{self.reducer_url}/datasets/{dataset}/value", None)
         return np.frombuffer(raw, _DTYPES[described["type"]["base"]]).reshape(shape)
 
     def names(self, path: str = ROOT) -> list[str]:
@@ -243,8 +260,7 @@ def _identifier(kind: str, path: str) -> str:
     return quote(f"{kind}-h5dict-{path.encode().hex().upper()}")
 
 
-def _get(url: str, said: Any = None) -> bytes:
-    body = None if said is None else json.dumps(said).encode()
+def _post(url: str, body: bytes | None) -> bytes:
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
@@ -256,7 +272,7 @@ def _get(url: str, said: Any = None) -> bytes:
 
 
 def _ask(url: str, said: Any = None) -> Any:
-    return json.loads(_get(url, said))
+    return json.loads(_post(url, None if said is None else json.dumps(said).encode()))
 
 
 def _port(url: str) -> str:

@@ -21,7 +21,17 @@ from receivers.dranspose.pieces import cut_block
 from receivers.report import Outcome, SessionReport
 from receivers.session import UNREADABLE
 from xspress3.errors import ProtocolError
-from xspress3.stream import Block, EndReason, Envelope, Loss, Message, SessionEnd, SessionStart, decode, encode
+from xspress3.stream import (
+    Block,
+    EndReason,
+    Envelope,
+    Loss,
+    Message,
+    SessionEnd,
+    SessionStart,
+    decode,
+    encode,
+)
 from xspress3.stream.codec import MAX_HEADER_BYTES
 from xspress3.stream.tracker import Gap
 

@@ -32,7 +32,8 @@ def cut_block(block: Block, sizes: Sequence[int]) -> list[Block]:
     ProtocolError
         When an array that has to be unpacked cannot be.
     """
-    assert sum(sizes) == block.n_frames and block.step == 1
+    assert sum(sizes) == block.n_frames
+    assert block.step == 1
     arrays = [_cut_array(array, sizes) for array in block.arrays]
     cut, first_frame = [], block.first_frame
     for row, size in enumerate(sizes):

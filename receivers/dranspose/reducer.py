@@ -4,7 +4,8 @@ dranspose serves `publish` over HTTP in the way of HDF5's own service, for h5pyd
 
     /counts, /corrected     NXdata, for each region an array (row, column), float64, NaN where nothing is
                             known; counts as they were, and corrected for dead time; and the two axes
-    /state                  stream_id, session_id, state, text; the numbers of frames that are expected,
+    /state                  `state` is waiting, running, unfinished, or the reason of the session's end; with
+                            it stream_id, session_id, text, and the numbers of frames that are expected,
                             on the map (frames), lost, and outside the map
 """
 
@@ -21,7 +22,8 @@ from receivers.dranspose.results import FramesLost, FrameSums, MapEnd, MapResult
 
 __all__ = ["XrfMapReducer"]
 
-WAITING, RUNNING = "waiting", "running"
+WAITING, RUNNING, UNFINISHED = "waiting", "running", "unfinished"
+GROUPS = ("counts", "corrected")
 UNKNOWN = -1
 """Stands for a number that nobody said."""
 
@@ -46,7 +48,7 @@ class XrfMapReducer:
         What is served, see the module; read under `publish_rlock`.
     """
 
-    def __init__(self, parameters: Mapping[str, Any] | None = None, **_context: Any) -> None:
+    def __init__(self, **_context: Any) -> None:
         self.publish_rlock = threading.Lock()
         self.publish: dict[str, Any] = {
             "_attrs": {"NX_class": "NXroot", "default": "corrected"},
@@ -54,11 +56,18 @@ class XrfMapReducer:
         }
         self._map: _Map | None = None
 
-    def process_result(self, result: Result, parameters: Mapping[str, Any] | None = None) -> None:
+    def process_result(self, result: Result, _parameters: Mapping[str, Any] | None = None) -> None:
         """Take what a worker made of an event."""
         with self.publish_rlock:
             for said in result.payload:
                 self._take(said)
+
+    def finish(self, _parameters: Mapping[str, Any] | None = None) -> None:
+        """The events of the map are used up; a session whose end was not among them stays unfinished."""
+        with self.publish_rlock:
+            state = self.publish["state"]
+            if state["state"] == RUNNING:
+                state["state"] = UNFINISHED
 
     def _take(self, said: MapResult) -> None:
         if isinstance(said, MapStart):
@@ -86,7 +95,8 @@ class _Map:
         scan = start.scan
         shape = scan.n_rows, scan.n_columns
         self._maps = {
-            group: {name: np.full(shape, np.nan) for name in start.regions} for group in ("counts", "corrected")
+            group: {name: np.full(shape, np.nan) for name in start.regions}
+            for group in ("counts", "corrected")
         }
         self._seen = np.zeros(0, dtype=bool)
         self._state = _state(RUNNING, "", start.key, start.n_frames)

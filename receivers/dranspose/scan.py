@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,9 +88,10 @@ class Scan:
 
 
 def _shape(said: object) -> tuple[int, int]:
-    if isinstance(said, list) and len(said) == 2 and all(type(n) is int and n > 0 for n in said):
-        if said[0] * said[1] <= MAX_PIXELS:
-            return said[0], said[1]
+    lengths = said if isinstance(said, list) else []
+    is_pair = len(lengths) == 2 and all(type(length) is int and length > 0 for length in lengths)
+    if is_pair and lengths[0] * lengths[1] <= MAX_PIXELS:
+        return lengths[0], lengths[1]
     raise ProtocolError(
         f"scan: shape {str(said)[:64]}, allowed are [rows, columns] of up to {MAX_PIXELS} pixels"
     )
@@ -103,10 +103,10 @@ def _text(said: object) -> str:
 
 def _names(said: object) -> tuple[str, str]:
     """Names that are also names of arrays; the usual ones in place of any others."""
-    if isinstance(said, list) and len(said) == 2 and all(_text(name).isidentifier() for name in said):
-        if said[0] != said[1]:
-            return said[0], said[1]
-    return _NAMES
+    names = [_text(name) for name in said] if isinstance(said, list) else []
+    if len(names) != 2 or names[0] == names[1] or not all(name.isidentifier() for name in names):
+        return _NAMES
+    return names[0], names[1]
 
 
 def _ranges(said: object) -> tuple[tuple[float, float], tuple[float, float]] | None:

@@ -228,9 +228,7 @@ class _HeapSink:
         """Hand over the end, whether there is room or not; the source has done its work."""
         end = end_of(self._envelope, report)
         n_received = end.acquired - self._n_dropped
-        self._finish(
-            replace(end, acquired=n_received, streamed=n_received, lost=end.lost + self._n_dropped)
-        )
+        self._finish(replace(end, acquired=n_received, streamed=n_received, lost=end.lost + self._n_dropped))
 
     def fail(self, text: str) -> None:
         """Hand over an end, where none was."""

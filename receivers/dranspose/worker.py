@@ -49,7 +49,7 @@ class XrfMapWorker:
     would count the event as done.
     """
 
-    def __init__(self, parameters: Mapping[str, Any] | None = None, **_context: Any) -> None:
+    def __init__(self, **_context: Any) -> None:
         self._session: _Session | None = None
 
     @staticmethod
@@ -63,7 +63,7 @@ class XrfMapWorker:
         ]
 
     def process_event(
-        self, event: ClusterEvent, parameters: Mapping[str, Any] | None = None, tick: bool = False
+        self, event: ClusterEvent, parameters: Mapping[str, Any] | None = None, _tick: bool = False
     ) -> list[MapResult] | None:
         """Results of an event, or `None` where it has nothing of ours."""
         results: list[MapResult] = []
@@ -89,9 +89,7 @@ class XrfMapWorker:
             return [self._block(message)]
         if isinstance(message, Loss):
             return [
-                FramesLost(
-                    key_of(message.envelope), message.first_frame, message.n_frames, message.reason
-                )
+                FramesLost(key_of(message.envelope), message.first_frame, message.n_frames, message.reason)
             ]
         if isinstance(message, SessionEnd):
             return [MapEnd(key_of(message.envelope), message.reason.value, message.text)]
@@ -158,9 +156,7 @@ def key_of(envelope: Envelope) -> SessionKey:
 
 def _checked_positions(positions: Any, n_frames: int) -> Any:
     if positions.dtype != np.dtype("<i4") or positions.shape != (n_frames, 2):
-        raise ProtocolError(
-            f"positions: {positions.dtype} {positions.shape}, expected int32 {(n_frames, 2)}"
-        )
+        raise ProtocolError(f"positions: {positions.dtype} {positions.shape}, expected int32 {(n_frames, 2)}")
     return positions
 
 
