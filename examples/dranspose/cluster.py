@@ -29,6 +29,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT = 90.0
 END_TIMEOUT = 5.0
+HTTP_TIMEOUT = 60.0
 TURN = 0.05
 ROOT = "/"
 
@@ -135,7 +136,7 @@ class Cluster:
 
     def _run(self, name: str, command: list[str], **environment: str) -> None:
         with (self._directory / f"{name}.log").open("wb") as log:
-            self._processes[name] = subprocess.Popen(  # noqa: S603  # programs named above
+            self._processes[name] = subprocess.Popen(  # programs named above
                 command,
                 cwd=REPOSITORY,
                 env={**self._environment, **environment},
@@ -202,10 +203,8 @@ class Cluster:
         """
         entries = [[{"constraint": number // events_at_once}] for number in range(n_events)]
         self.controller("sequence", {"parts": {"main": {stream: entries}}, "sequence": ["main"]})
-
-    def post_nothing(self) -> None:
-        """Let the cluster expect nothing, so that its ingesters leave their streams."""
-        self.controller("sequence", {"parts": {"main": {}}, "sequence": ["main"]})
+        # A controller that is asked for the next map before it began with this one may never answer.
+        self.wait(lambda: self.progress()["last_assigned"], START_TIMEOUT, "the map is given out")
 
     def set_parameter(self, name: str, value: str) -> None:
         """Set a parameter of the workers, such as `rois`; it holds from the next session on."""
@@ -240,16 +239,24 @@ class Cluster:
         return {name: self.published(f"/state/{name}") for name in self.names("/state")}
 
     def close(self) -> None:
-        """End all processes, the newest first; a second call does nothing."""
-        for process in reversed(self._processes.values()):
-            process.terminate()
-        for process in self._processes.values():
-            try:
-                process.wait(END_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        """End all processes, redis last; a second call does nothing."""
+        redis = self._processes.pop("redis", None)
+        _end(list(self._processes.values()))
         self._processes.clear()
+        _end([redis] if redis else [])
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Ask them to end, and make those that do not."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + END_TIMEOUT
+    for process in processes:
+        try:
+            process.wait(max(deadline - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 _DTYPES = {"H5T_IEEE_F64LE": "<f8", "H5T_STD_U64LE": "<u8", "H5T_STD_I64LE": "<i8"}
@@ -263,7 +270,7 @@ def _identifier(kind: str, path: str) -> str:
 def _post(url: str, body: bytes | None) -> bytes:
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=HTTP_TIMEOUT) as answer:  # noqa: S310
             raw: bytes = answer.read()
             return raw
     except urllib.error.HTTPError as error:

@@ -18,11 +18,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from receivers.dranspose.results import FramesLost, FrameSums, MapEnd, MapResult, MapStart
+from receivers.dranspose.results import FramesLost, FrameSums, MapEnd, MapRefused, MapResult, MapStart
 
 __all__ = ["XrfMapReducer"]
 
-WAITING, RUNNING, UNFINISHED = "waiting", "running", "unfinished"
+WAITING, RUNNING, UNFINISHED, FAILED = "waiting", "running", "unfinished", "failed"
 GROUPS = ("counts", "corrected")
 UNKNOWN = -1
 """Stands for a number that nobody said."""
@@ -74,7 +74,9 @@ class XrfMapReducer:
             self._start(said)
         elif self._map is not None and self._map.start.key == said.key:
             self._map.take(said)
-        elif isinstance(said, MapEnd) and self._map is None:
+        elif isinstance(said, MapRefused) and self._map is None:
+            self.publish["state"] = _state(FAILED, said.text, said.key)
+        elif isinstance(said, MapEnd) and self.publish["state"]["state"] == WAITING:
             self.publish["state"] = _state(said.outcome, said.text, said.key)
 
     def _start(self, start: MapStart) -> None:
@@ -109,7 +111,7 @@ class _Map:
                 "axes": list(scan.names),
             }
 
-    def take(self, said: FrameSums | FramesLost | MapEnd) -> None:
+    def take(self, said: MapResult) -> None:
         """Take a result; the same one again changes nothing."""
         if isinstance(said, FrameSums):
             self._put("counts", said, said.counts)
@@ -118,7 +120,7 @@ class _Map:
             self._state["frames"] += self._n_new(said.frames[said.pixels >= 0])
         elif isinstance(said, FramesLost):
             self._lose(said)
-        else:
+        elif isinstance(said, MapEnd):
             self._state["state"] = said.outcome
             self._state["text"] = said.text or self._state["text"]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from receivers.dranspose.scan import Scan
 from receivers.dranspose.source import SessionKey
 
-__all__ = ["FrameSums", "MapEnd", "MapResult", "MapStart"]
+__all__ = ["FrameSums", "FramesLost", "MapEnd", "MapRefused", "MapResult", "MapStart"]
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,7 @@ class MapStart:
 
 @dataclass(frozen=True)
 class FrameSums:
-    """Sums of frames, axes (region, frame), and their pixels, -1 for those outside the map.
-
-    `frames` are their numbers; `lost` the numbers of those that did not come, for the reason `text`.
-    """
+    """Sums of frames, axes (region, frame), with their numbers and their pixels, -1 outside the map."""
 
     key: SessionKey
     frames: npt.NDArray[np.int64]
@@ -54,11 +51,19 @@ class FramesLost:
 
 @dataclass(frozen=True)
 class MapEnd:
-    """The session is over, or cannot be mapped at all; then `outcome` is `failed`, and `text` says why."""
+    """The session is over."""
 
     key: SessionKey
     outcome: str
     text: str
 
 
-MapResult = MapStart | FrameSums | FramesLost | MapEnd
+@dataclass(frozen=True)
+class MapRefused:
+    """The session cannot be mapped, and `text` says why."""
+
+    key: SessionKey
+    text: str
+
+
+MapResult = MapStart | FrameSums | FramesLost | MapEnd | MapRefused

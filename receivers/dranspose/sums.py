@@ -55,7 +55,7 @@ def regions_of(metadata: Mapping[str, Any]) -> tuple[Region, ...]:
     said = metadata.get("rois", {})
     if not isinstance(said, Mapping) or len(said) > MAX_REGIONS:
         raise ConfigurationError(f"rois: {str(said)[:64]}, allowed is an object of up to {MAX_REGIONS}")
-    return parse_regions(",".join(f"{name}:{_limits(limits)}" for name, limits in said.items()))
+    return _checked([_parse_region(f"{name}:{_limits(limits)}") for name, limits in said.items()])
 
 
 def _limits(said: object) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from receivers.dranspose.events import EVENT_TYPE, messages_of
-from receivers.dranspose.results import FramesLost, FrameSums, MapEnd, MapResult, MapStart
+from receivers.dranspose.results import FramesLost, FrameSums, MapEnd, MapRefused, MapResult, MapStart
 from receivers.dranspose.scan import POSITIONS, Scan
 from receivers.dranspose.source import SessionKey
 from receivers.dranspose.sums import RegionSums, parse_channels, parse_regions, regions_of
@@ -102,7 +102,7 @@ class XrfMapWorker:
         except (ProtocolError, ConfigurationError) as error:
             logger.error("session %s cannot be mapped: %s", key[2], error)
             self._session = None
-            return MapEnd(key, "failed", str(error))
+            return MapRefused(key, str(error))
         return self._session.described()
 
     def _block(self, block: Block) -> MapResult:

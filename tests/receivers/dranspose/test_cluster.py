@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
+import h5py
+import hdf5plugin  # noqa: F401  # makes the filter known
 import numpy as np
 import pytest
 
 from tests import programs
 from tests.receivers.dranspose.conftest import FOUR, OLD, ONE, PATIENCE
-from xspress3.config import StreamerConfig
+from xspress3.config import DetectorConfig, StreamerConfig
+from xspress3.detector import Xspress3Detector
 from xspress3.model import Acquisition
+from xspress3.sim import library_path
 from xspress3.stream import EndReason
 from xspress3.streamer import Streamer
 from xspress3.testing import FakeDetector
@@ -214,19 +222,77 @@ def test_a_session_that_cannot_be_mapped_says_why_and_ends(site, cluster_sender)
     assert "counts" not in site.cluster.names()
 
 
+def test_the_map_equals_the_file_to_the_last_bit_and_h5pyd_reads_it(site, tmp_path):
+    config = StreamerConfig(data_port=site.ports[ONE], monitor_port=0, linger=2)
+    scan = {"shape": [4, 6], "snake": True, "names": ["y", "x"], "ranges": [[0, 3], [0, 10]]}
+    with (
+        Xspress3Detector.open(DetectorConfig(library=str(library_path()), n_channels=3)) as detector,
+        Streamer(detector, config) as streamer,
+        programs.running("receivers.cli", *_write_options(site.ports[ONE], tmp_path)) as writer,
+    ):
+        streamer.wait_readers(1, timeout=PATIENCE)
+        site.cluster.post_map(ONE, 24)
+        streamer.wait_readers(2, timeout=PATIENCE)
+        session = streamer.arm(
+            Acquisition(exposure_time=0.005, frames_per_trigger=24),
+            metadata={"scan": scan, "rois": {"fe_ka": [620, 660]}},
+        )
+        session.wait(PATIENCE)
+        site.cluster.wait_finished(PATIENCE)
+        path = json.loads(writer.communicate(timeout=PATIENCE)[0])["sessions"][0]["path"]
+
+    with h5py.File(path) as file:
+        data = file["entry/instrument/xspress3/data"][()].astype("u8")
+        factors = file["entry/instrument/xspress3/dead_time_correction"][()]
+    counts = data[:, :, 620:661].sum(axis=2)
+    corrected = [
+        sum(float(n) * float(factor) for n, factor in zip(*row, strict=True))
+        for row in zip(counts, factors, strict=True)
+    ]
+    for name, values in (("counts", counts.sum(axis=1)), ("corrected", corrected)):
+        truth = np.array(values, dtype=float).reshape(4, 6)
+        truth[1::2] = truth[1::2, ::-1]
+        np.testing.assert_array_equal(site.cluster.published(f"/{name}/fe_ka"), truth)
+        assert truth.min() > 0
+        assert _by_h5pyd(site, f"/{name}/fe_ka") == truth.tolist()
+    assert site.cluster.published("/counts/x").tolist() == [0, 2, 4, 6, 8, 10]
+
+
+def _write_options(port, directory):
+    return ("write", "--port", port, "--directory", directory, "--sessions", 1, "--quiet", "--json")
+
+
+def _by_h5pyd(site, path):
+    """What that client reads, in a process of its own: it keeps connections, and warns."""
+    script = (
+        "import sys, json, h5pyd\n"
+        "file = h5pyd.File('/', 'r', endpoint=sys.argv[1])\n"
+        "print(json.dumps(file[sys.argv[2]][()].tolist()))"
+    )
+    command = [sys.executable, "-c", script, site.cluster.reducer_url, path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
 def test_its_own_ingester_gets_ten_scans_of_ten_frames_whole(site):
     config = StreamerConfig(
-        data_port=0, monitor_port=0, linger=0.2, old_dialects={"multipart": site.ports[OLD]}
+        data_port=site.ports[ONE], monitor_port=0, linger=0.2, old_dialects={"multipart": site.ports[OLD]}
     )
     detector = FakeDetector()
     detector.finish(10)
     cluster = site.cluster
     with Streamer(detector, config) as streamer:
+
+        def n_old_readers():
+            return [reader.name for reader in streamer.status().readers].count("multipart")
+
         for _ in range(10):
-            cluster.post_nothing()  # lets go of the stream, so that who joins next is of the next scan
-            cluster.wait(lambda: streamer.status().n_readers == 0, PATIENCE, "it has left")
+            # A map without it lets it leave, so that whoever joins afterwards is there for the next scan.
+            cluster.post_map(ONE, 1)
+            cluster.wait(lambda: n_old_readers() == 0, PATIENCE, "it has left")
             cluster.post_map(OLD, 10)
-            streamer.wait_readers(1, timeout=PATIENCE)
+            cluster.wait(lambda: n_old_readers() == 1, PATIENCE, "it has joined")
             streamer.arm(Acquisition(exposure_time=0.001, frames_per_trigger=10))
             cluster.wait_finished(PATIENCE)
             streamer.wait(timeout=PATIENCE)
