@@ -99,6 +99,12 @@ def _device_rows(n_files: int, directory: Path) -> list[Row]:
     return device_rows(n_files, directory)
 
 
+def _cluster_rows(directory: Path) -> list[Row]:
+    from benchmarks.cluster import Plan, cluster_rows  # noqa: PLC0415  # needs dranspose
+
+    return cluster_rows(Plan(), directory)
+
+
 def _baselines(frames: dict, directory: Path) -> tuple[float, float, float]:
     return (
         copy_rate(frames),
@@ -146,6 +152,10 @@ PARTS = {
     "device": Part(
         "Through the Tango device: 4 x 4096 bins, uint32",
         lambda chosen, path: _device_rows(chosen.device_files, path),
+    ),
+    "cluster": Part(
+        "Through a dranspose cluster of two workers: 4 x 4096 bins, uint32",
+        lambda _chosen, path: _cluster_rows(path),
     ),
     "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
 }
