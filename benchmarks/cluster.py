@@ -8,10 +8,11 @@ the old dialect carries them as they are.
 
 from __future__ import annotations
 
+import logging
 import statistics
-import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ import zmq
 from benchmarks.frames import N_CHANNELS, make_frames
 from benchmarks.rows import NOTHING, Row, Wanted
 from examples.dranspose.cluster import Cluster, Ingester, free_port
+from receivers.dranspose.results import FramesLost, FrameSums
 from receivers.dranspose.worker import XrfMapWorker
 from xspress3.model import N_BINS, SCALER_NAMES
 from xspress3.stream import (
@@ -40,6 +42,8 @@ from xspress3.stream.compression import compress_bslz4
 from xspress3.stream.dialects import DialectPublisher, old_dialect
 
 __all__ = ["Plan", "cluster_rows"]
+
+logger = logging.getLogger(__name__)
 
 OURS, OLD = "xspress3", "old"
 BLOCK = 64
@@ -82,13 +86,19 @@ class BothReducer:
     """Counts frames, of either dialect."""
 
     def __init__(self, **_context: Any) -> None:
-        self.publish: dict[str, Any] = {"frames": 0}
+        self.publish: dict[str, Any] = {"frames": 0, "lost": 0}
 
     def process_result(self, result: Any, _parameters: Any = None) -> None:
         """Count."""
         for said in result.payload:
-            frames = getattr(said, "frames", None)
-            self.publish["frames"] += len(frames) if frames is not None else int(isinstance(said, tuple))
+            if isinstance(said, FramesLost):
+                self.publish["lost"] += said.n_frames
+            else:
+                self.publish["frames"] += len(said.frames) if isinstance(said, FrameSums) else _is_old(said)
+
+
+def _is_old(said: Any) -> bool:
+    return isinstance(said, tuple)
 
 
 def cluster_rows(plan: Plan, directory: Path) -> list[Row]:
@@ -97,7 +107,10 @@ def cluster_rows(plan: Plan, directory: Path) -> list[Row]:
     missing = 0
     for frames_per_event, n_frames in plan.our_frames:
         old_url, our_url = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
-        options = {"XSPRESS3_FRAMES_PER_EVENT": str(frames_per_event)}
+        options = {
+            "XSPRESS3_FRAMES_PER_EVENT": str(frames_per_event),
+            "XSPRESS3_PATIENCE": str(PATIENCE),  # on a busy machine a cluster may well stand still for 10 s
+        }
         ingesters = [
             Ingester(OLD, "ZmqSubXspressIngester", old_url),
             Ingester(OURS, "receivers.dranspose:Xspress3Ingester", our_url, options),
@@ -188,14 +201,12 @@ class _Senders:
 
     def ours(self, cluster: Cluster, n_frames: int, frames_per_event: int) -> tuple[float, int]:
         """The same by our dialect."""
-        post = threading.Thread(
-            target=cluster.post_map,
-            args=(OURS, n_frames // frames_per_event, max(PER_WORKER // frames_per_event, 1)),
-        )
-        post.start()
-        while post.is_alive():
-            self._ours.serve(TURN / 10)
-        post.join()
+        at_once = max(PER_WORKER // frames_per_event, 1)
+        with ThreadPoolExecutor(1) as pool:
+            post = pool.submit(cluster.post_map, OURS, n_frames // frames_per_event, at_once)
+            while not post.done():
+                self._ours.serve(TURN / 10)
+            post.result()
         began = time.monotonic()
         start = self._start(n_frames)
         self._ours.send(start)
@@ -221,4 +232,7 @@ class _Senders:
             self._ours.serve(TURN)
         rate = n_frames / (time.monotonic() - began)
         cluster.wait_finished(PATIENCE)
-        return rate, n_frames - cluster.published("/frames")
+        missing = n_frames - cluster.published("/frames")
+        if missing:
+            logger.warning("%d frames are missing, %d were told as lost", missing, cluster.published("/lost"))
+        return rate, missing

@@ -201,6 +201,8 @@ class Cluster:
 
         When it returns, our ingester has joined the stream: what is armed now is not missed.
         """
+        # On a busy machine a part may not be heard of for some seconds; then its streams are not known.
+        self.wait(self._is_complete, START_TIMEOUT, "all parts know each other")
         entries = [[{"constraint": number // events_at_once}] for number in range(n_events)]
         self.controller("sequence", {"parts": {"main": {stream: entries}}, "sequence": ["main"]})
         # A controller that is asked for the next map before it began with this one may never answer.
