@@ -62,7 +62,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ports = {stream: free_port() for stream in (OLD, ONE, FOUR)}
     urls = {stream: f"tcp://127.0.0.1:{port}" for stream, port in ports.items()}
     ours = "receivers.dranspose:Xspress3Ingester"
-    quick = {"XSPRESS3_SILENCE_TIMEOUT": "1"}
+    quick = {"XSPRESS3_SILENCE_TIMEOUT": "1", "XSPRESS3_PATIENCE": "60"}
     ingesters = [
         Ingester(OLD, "ZmqSubXspressIngester", urls[OLD]),
         Ingester(ONE, ours, urls[ONE], quick),
