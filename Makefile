@@ -48,7 +48,7 @@ $(VENV)/installed: $(NATIVE)
 
 # Clients of others are large, and only tests need them.
 $(VENV)/clients: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[clients]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[clients,dranspose]'
 	@touch $@
 
 clean:
