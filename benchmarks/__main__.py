@@ -103,6 +103,12 @@ def _device_rows(n_files: int, directory: Path) -> list[Row]:
     return device_rows(n_files, directory)
 
 
+def _cluster_rows(directory: Path) -> list[Row]:
+    from benchmarks.cluster import Plan, cluster_rows  # noqa: PLC0415  # needs dranspose
+
+    return cluster_rows(Plan(), directory)
+
+
 def _baselines(frames: dict, directory: Path) -> tuple[float, float, float]:
     return (
         copy_rate(frames),
@@ -159,6 +165,10 @@ PARTS = {
     "loading": Part(
         "A session of 10,000 frames in 20 files: 4 x 4096 bins",
         lambda _chosen, path: loading_rows(path),
+    ),
+    "cluster": Part(
+        "Through a dranspose cluster of two workers: 4 x 4096 bins, uint32",
+        lambda _chosen, path: _cluster_rows(path),
     ),
     "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
     "view": Part("The live view in browsers", lambda chosen, _path: view_rows(chosen.view_seconds)),
