@@ -3,6 +3,9 @@
 Rows go on where the last session ended: row is `first_row` of the session plus the number of its frame. Which
 session began where stands in `/entry/sessions`; what the file says of acquisition, detector and metadata is
 that of the first one.
+
+The file is opened in SWMR mode at once, and nothing but rows is added: between a plain opening and the change
+to SWMR mode a kill would leave a file that nobody can open, with all sessions that it holds.
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -47,7 +49,7 @@ def reopen_file(path: Path, start: SessionStart, geometry: Geometry) -> tuple[h5
         When it is not one of ours, is not closed, or tells of other shapes or windows; nothing was changed.
     """
     try:
-        file = h5py.File(path, "r+", libver=layout.LIBVER, rdcc_nbytes=layout.CACHE_BYTES)
+        file = _open_swmr(path)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno is not None else str(error)
         raise SinkError(f"cannot append to {path}: {reason}") from error
@@ -62,6 +64,17 @@ def reopen_file(path: Path, start: SessionStart, geometry: Geometry) -> tuple[h5
         if isinstance(error, (KeyError, AttributeError)):
             raise SinkError(f"cannot append to {path}: it is not a file of this program, {error}") from error
         raise
+
+
+def _open_swmr(path: Path) -> h5py.File:
+    """The file at `path`, for writing in SWMR mode; h5py itself can only change to that mode later."""
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)  # as h5py does
+    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
+    metadata, n_slots, _, preemption = access.get_cache()
+    access.set_cache(metadata, n_slots, layout.CACHE_BYTES, preemption)
+    flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
+    return h5py.File(h5py.h5f.open(os.fsencode(path), flags, access))
 
 
 def _check_shape(path: Path, file: h5py.File, geometry: Geometry) -> None:
@@ -95,30 +108,7 @@ def _look(file: h5py.File) -> Before:
 def _note_session(file: h5py.File, before: Before, start: SessionStart) -> None:
     """Say that the file is being written again, and where the session begins."""
     entry = file[layout.ENTRY]
-    if layout.SESSIONS not in file:
-        _make_sessions(file, str(entry["start_time"].asstr()[()]), int(entry["session_id"][()]))
     began = (start.start_time_ns or start.envelope.time_ns) / 1e9
-    _add_session(file, start.envelope.session_id or 0, before.n_rows, layout.iso_time(began))
+    layout.add_session(file, start.envelope.session_id or 0, before.n_rows, layout.iso_time(began))
     entry["complete"][()] = 0
     entry["end_reason"][()] = layout.fixed_text(layout.NOT_FINISHED, layout.TEXT_BYTES)
-
-
-def _make_sessions(file: h5py.File, start_time: str, session_id: int) -> None:
-    group = file.create_group(layout.SESSIONS)
-    group.attrs["NX_class"] = "NXcollection"
-    text = h5py.string_dtype("utf-8", layout.TEXT_BYTES)
-    for name, dtype in (("session_id", "<i8"), ("first_row", "<i8"), ("start_time", text)):
-        group.create_dataset(name, shape=(0,), maxshape=(None,), chunks=(64,), dtype=dtype)
-    _add_session(file, session_id, 0, start_time)
-
-
-def _add_session(file: h5py.File, session_id: int, first_row: int, start_time: str) -> None:
-    values: dict[str, Any] = {
-        "session_id": session_id,
-        "first_row": first_row,
-        "start_time": layout.fixed_text(start_time, layout.TEXT_BYTES),
-    }
-    for name, value in values.items():
-        dataset = file[layout.SESSIONS][name]
-        dataset.resize(dataset.shape[0] + 1, axis=0)
-        dataset[-1] = value

@@ -14,7 +14,7 @@
             data                       (frame, channel, bin)
             ...                        (frame, channel) and (frame,), see `columns`
             window_limits              (channel, window, 2), where the sender gives them
-        sessions/                      session_id first_row start_time, where several share the file
+        sessions/                      session_id first_row start_time, of each session in the file
 
 **Row r is frame first_frame + r**, and in most files `first_frame` is 0. A frame that did not come keeps its
 row, so rows stay aligned with the positions of a scan. Such rows hold what cannot be data: 4294967295 in
@@ -50,6 +50,7 @@ __all__ = [
     "LIBVER",
     "NOT_FINISHED",
     "SESSIONS",
+    "add_session",
     "build",
     "build_entry",
     "create_histogram",
@@ -106,6 +107,9 @@ def build_entry(file: h5py.File, start: SessionStart, first_frame: int, part: in
     _build_entry(entry, start)
     entry["first_frame"], entry["part"] = np.int64(first_frame), np.int64(part)
     _build_counts(make_group(file, COUNTS, "NXcollection"), start, first_frame)
+    _build_sessions(make_group(file, SESSIONS, "NXcollection"))
+    began = (start.start_time_ns or start.envelope.time_ns) / 1e9
+    add_session(file, start.envelope.session_id or 0, 0, iso_time(began))
 
 
 def build(
@@ -223,6 +227,26 @@ def _attribute_value(value: object) -> object | None:
         return None
     is_plain = array.dtype.kind in "biuf" and array.ndim <= 3 and 0 < array.size <= 4096
     return array if is_plain else None
+
+
+def add_session(file: h5py.File, session_id: int, first_row: int, start_time: str) -> None:
+    """Note that the rows from `first_row` on are those of a session."""
+    values: dict[str, Any] = {
+        "session_id": session_id,
+        "first_row": first_row,
+        "start_time": fixed_text(start_time, TEXT_BYTES),
+    }
+    for name, value in values.items():
+        dataset = file[SESSIONS][name]
+        dataset.resize(dataset.shape[0] + 1, axis=0)
+        dataset[-1] = value
+
+
+def _build_sessions(sessions: h5py.Group) -> None:
+    """Room for sessions that are appended later, when nothing can be made any more."""
+    text = h5py.string_dtype("utf-8", TEXT_BYTES)
+    for name, dtype in (("session_id", "<i8"), ("first_row", "<i8"), ("start_time", text)):
+        sessions.create_dataset(name, shape=(0,), maxshape=(None,), chunks=(64,), dtype=dtype)
 
 
 def _build_counts(counts: h5py.Group, start: SessionStart, first_frame: int) -> None:

@@ -150,7 +150,8 @@ class PartFile(ABC):
             self._datasets = self._find(file)
             self._datasets.update((name, file[layout.COUNTS][name]) for name in file[layout.COUNTS])
             file.flush()
-            file.swmr_mode = True
+            if not file.swmr_mode:
+                file.swmr_mode = True
 
     @abstractmethod
     def _build(self, file: h5py.File) -> None:

@@ -182,7 +182,7 @@ def _rows_of(file: h5py.File, session_id: int) -> _Rows | None:
     n_rows = min(len(data[name]) for name in names)
     if n_rows > MAX_FRAMES:
         raise ValueError(f"{n_rows} rows, allowed is up to {MAX_FRAMES}")
-    if layout.SESSIONS not in file:
+    if layout.SESSIONS not in file or len(file[layout.SESSIONS]["session_id"]) < 2:
         is_it = int(entry["session_id"][()]) == session_id
         return _Rows(0, n_rows, _text(entry["start_time"])) if is_it else None
     return _rows_of_shared(file[layout.SESSIONS], n_rows, session_id)
