@@ -31,9 +31,15 @@ function whileRunning({ state, writers, text }) {
   return { level: "good", text: `${what} and taken by ${writers.join(", ")}, nothing lost` };
 }
 
-// Rows of the bar: [name, value, what it means].
+// Rows of the bar: [name, value, what it means]. What should be known and is not is a dash; what
+// nobody is there to tell has no row.
 export function facts(status) {
   const s = status ?? {};
+  const rows = allFacts(s);
+  return s.follows_writer === false ? rows.filter(([name]) => !["written", "file"].includes(name)) : rows;
+}
+
+function allFacts(s) {
   const planned = isKnown(s.n_frames) ? ` of ${count(s.n_frames)}` : "";
   return [
     ["session", isKnown(s.session_id) ? `${s.session_id}` : UNKNOWN, isKnown(s.session_time) ? `began at ${timeOfDay(s.session_time)}` : "no session yet"],

@@ -158,7 +158,7 @@ HOURS = """async hours => {
       arrays: {rows: part([1, 512], Float32Array)}});
     if (second % 30 === 0) {
       liveView.showSpectra();
-      liveView.strips.forEach(strip => strip.show(liveView.history, liveView.chosen));
+      liveView.strips.forEach(strip => strip.show(liveView.history, liveView.choice.channels));
       liveView.readOut(640);
       await new Promise(requestAnimationFrame);
     }
