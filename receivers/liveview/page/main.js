@@ -23,6 +23,7 @@ import { History, StripChart } from "./strips.js";
 import { Waterfall } from "./waterfall.js";
 import { WindowForm } from "./windows.js";
 
+const PROTOCOL = 1; // that this page speaks
 const TABLE_INTERVAL = 250; // ms: nobody reads numbers that change faster
 const TABLE_ROWS = 64; // so many in that time; longer tables take turns that are longer
 const NO_CONTROL = "This page may not write windows: the view was started without --control";
@@ -160,6 +161,7 @@ class Page {
   }
 
   greeted(hello) {
+    if (hello.protocol !== PROTOCOL) return this.leave(hello.protocol);
     const isOther = hello.stream_id !== this.hello?.stream_id || hello.n_channels !== this.hello?.n_channels || hello.n_bins !== this.hello?.n_bins;
     this.hello = hello;
     this.choice.nChannels = this.nChannels;
@@ -171,6 +173,13 @@ class Page {
     if (hello.n_channels && (!this.isGreeted || isOther)) this.begin();
     this.showChannels();
     this.showSpectra();
+  }
+
+  // A page that was open while its server was exchanged.
+  leave(protocol) {
+    this.connection.end();
+    document.body.classList.add("stale");
+    this.bar.say("bad", `The server is of another version (protocol ${protocol}, this page speaks ${PROTOCOL}): reload the page`);
   }
 
   // The first hello with a detector in it: say what this page wants of it.

@@ -62,12 +62,16 @@ export class StatusBar {
 
   show(status, isServerThere) {
     const { level, text } = verdict(status, isServerThere);
-    if (this.badge.textContent !== text) this.badge.textContent = text; // a screen reader reads each change
-    this.badge.dataset.level = level;
+    this.say(level, text);
     const rows = facts(isServerThere ? status : null);
     const now = JSON.stringify(rows);
     if (now !== this.shown) this.list.replaceChildren(...rows.map(factElement));
     this.shown = now;
+  }
+
+  say(level, text) {
+    if (this.badge.textContent !== text) this.badge.textContent = text; // a screen reader reads each change
+    this.badge.dataset.level = level;
   }
 }
 
