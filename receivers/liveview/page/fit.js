@@ -4,7 +4,7 @@ import { binOf, energyOf } from "./energy.js";
 
 const STRETCH = 32; // bins
 // A stretch with fewer counts, or with a smaller part of those of the fullest one, is not worth its place.
-const LEAST = 10;
+const LEAST = 20;
 const PART = 0.002;
 const MARGIN = 1.1;
 const ENDS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];

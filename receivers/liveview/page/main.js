@@ -1,6 +1,5 @@
 // Puts the parts of the page together: what comes from the server goes to them, what people do goes back.
 
-import { WindowBands } from "./bands.js";
 import { CalibrationDialog } from "./calibration.js";
 import { ChannelTable } from "./channels.js";
 import { ChannelChoice } from "./choice.js";
@@ -13,20 +12,19 @@ import { KeptCalibrations } from "./kept_calibrations.js";
 import { MapView } from "./map.js";
 import { drawMarks } from "./marks.js";
 import { Notice } from "./notice.js";
+import { Rates } from "./rates.js";
 import { describeFrames, describeReadout } from "./readout.js";
 import { ElementSearch } from "./search.js";
 import { Settings } from "./settings.js";
 import { Spectra } from "./spectra.js";
 import { SpectrumChart } from "./spectrum.js";
 import { StatusBar } from "./status.js";
-import { History, StripChart } from "./strips.js";
 import { Waterfall } from "./waterfall.js";
-import { WindowForm } from "./windows.js";
+import { WindowControl } from "./window_control.js";
 
 const PROTOCOL = 1; // that this page speaks
 const TABLE_INTERVAL = 250; // ms: nobody reads numbers that change faster
 const TABLE_ROWS = 64; // so many in that time; longer tables take turns that are longer
-const NO_CONTROL = "This page may not write windows: the view was started without --control";
 
 const element = (id) => document.getElementById(id);
 
@@ -38,7 +36,6 @@ class Page {
     this.spectra = new Spectra();
     this.tableAt = 0;
     this.isServerThere = true;
-    this.history = new History();
     this.applyTheme();
     this.makeParts();
     this.controls = new Controls(this);
@@ -53,7 +50,7 @@ class Page {
   }
 
   makeParts() {
-    const write = (window, low, high) => this.writeWindow(window, low, high);
+    const send = (message) => this.connection.send(message);
     const tell = (text) => this.tell(text);
     this.notice = new Notice(element("notice"));
     this.choice = new ChannelChoice(this.settings, tell);
@@ -61,23 +58,19 @@ class Page {
     this.chart = new SpectrumChart(element("spectrum-plot"), this.settings, {
       drawn: () => this.overlay(),
       cursor: (bin) => this.readOut(bin),
-      selected: (low, high) => write(this.settings.get("window"), low, high),
+      selected: (low, high) => this.windows.write(this.settings.get("window"), low, high),
     });
     addGestures(element("spectrum-plot"), this.chart);
-    this.bands = new WindowBands(this.chart, write);
-    this.windowForm = new WindowForm(element("window-form"), element("window-channel"), element("window-note"), write);
+    this.windows = new WindowControl(this.chart, this.settings, send, tell);
     this.table = new ChannelTable(element("channel-rows"), {
       toggle: (channel) => this.choice.toggle(channel),
       activate: (channel) => this.settings.set({ active: channel }),
     });
     this.search = new ElementSearch(element("element-search"), element("element"), element("elements"), this.settings, tell);
-    this.kept = new KeptCalibrations(this.settings, (message) => this.connection.send(message));
+    this.kept = new KeptCalibrations(this.settings, send);
     this.calibration = new CalibrationDialog((channel, values) => this.kept.set(channel, values));
     this.waterfall = new Waterfall(element("waterfall-image"), element("waterfall-title"), this.chart);
-    this.strips = [
-      new StripChart(element("rates-plot"), "input_rate"),
-      new StripChart(element("dead-time-plot"), "dead_time", 100),
-    ];
+    this.rates = new Rates();
     this.map = new MapView(element("map"), element("map-image"), element("map-readout"));
   }
 
@@ -99,7 +92,7 @@ class Page {
     element("theme").textContent = isDark ? "light" : "dark";
     if (!this.chart) return;
     this.chart.refresh();
-    this.strips.forEach((strip) => strip.plot?.redraw());
+    this.rates.redraw();
     this.showChannels();
     this.map.draw();
   }
@@ -131,14 +124,6 @@ class Page {
     return this.calibration.open(known, this.hello.n_bins);
   }
 
-  writeWindow(window, low, high) {
-    const message = { type: "window", channel: this.settings.get("active"), window, low, high };
-    if (this.hello?.control == null) this.tell(NO_CONTROL);
-    else if (this.connection.send(message)) return;
-    else this.tell("The window was not written: no connection to the live view's server");
-    this.bands.settle();
-  }
-
   save() {
     if (this.spectra.update === null) return this.tell("There is nothing to save yet");
     return this.spectra.save(this.hello.calibration, this.hello.stream_id, this.chart.nBins);
@@ -152,7 +137,7 @@ class Page {
     document.body.classList.toggle("stale", !isOpen);
     if (!isOpen) return;
     this.isGreeted = false;
-    this.history.clear();
+    this.rates.clear();
   }
 
   heard(message) {
@@ -169,7 +154,7 @@ class Page {
     if (hello.stream_id) document.title = `${hello.stream_id} \u2013 live view`;
     this.table.resize(this.nChannels);
     this.map.describe(hello.map);
-    this.bands.settle();
+    this.windows.bands.settle();
     if (hello.n_channels && (!this.isGreeted || isOther)) this.begin();
     this.showChannels();
     this.showSpectra();
@@ -193,7 +178,7 @@ class Page {
   forgetSpectra() {
     this.spectra.forget();
     this.chart.forgetView();
-    this.history.clear();
+    this.rates.clear();
     this.waterfall.clear();
   }
 
@@ -204,12 +189,12 @@ class Page {
 
   refused({ text, about }) {
     this.tell(text);
-    if (about === "window") this.bands.settle();
+    if (about === "window") this.windows.bands.settle();
     if (about === "calibration") this.kept.forget();
   }
 
   obeyed({ text }) {
-    this.bands.settle();
+    this.windows.bands.settle();
     this.tell(text, "done");
   }
 
@@ -243,8 +228,7 @@ class Page {
   }
 
   historyCame(update) {
-    this.history.add(update);
-    this.strips.forEach((strip) => strip.show(this.history, this.choice.channels));
+    this.rates.add(update, this.choice.channels);
     this.showTable();
   }
 
@@ -267,23 +251,20 @@ class Page {
 
   showTable() {
     this.tableAt = performance.now();
-    this.table.show(this.spectra.update, this.history, this.hello?.windows);
+    this.table.show(this.spectra.update, this.rates.history, this.hello?.windows);
   }
 
   showChannels() {
-    const active = this.settings.get("active");
-    this.table.mark(this.choice.channels, active);
-    const windows = this.hello?.windows?.[active] ?? null;
-    const control = this.hello?.control ?? null;
-    this.bands.show(windows, control !== null);
-    this.windowForm.show(active, windows, control);
-    this.strips.forEach((strip) => strip.plot && strip.show(this.history, this.choice.channels));
+    const { channels } = this.choice;
+    this.table.mark(channels, this.settings.get("active"));
+    this.windows.show(this.hello);
+    this.rates.show(channels);
   }
 
   // Drawn with the chart, each time.
   overlay() {
     if (this.chart.plot === null) return;
-    this.bands.place();
+    this.windows.bands.place();
     this.waterfall.draw();
     const { reference, calibration } = this.chart;
     const place = ({ energy }) => (calibration === null ? binOf(reference, energy) : energy);

@@ -146,11 +146,12 @@ def test_every_button_has_a_name(screen):
 
 HOURS = """async hours => {
   const {liveView} = globalThis;
+  const {history} = liveView.rates;
   const channels = liveView.nChannels;
   liveView.connection.handlers.update = () => null; // what really comes is of another hour
   const part = (shape, Type) => ({values: new Type(shape.reduce((a, b) => a * b)).fill(7), shape});
   for (let second = 0; second < hours * 3600; second++) {
-    liveView.history.add({first: liveView.history.next, keep: 3600, arrays: {times: part([1], Float64Array),
+    history.add({first: history.next, keep: 3600, arrays: {times: part([1], Float64Array),
       input_rate: part([1, channels], Float32Array), output_rate: part([1, channels], Float32Array),
       dead_time: part([1, channels], Float32Array)}});
     if (second % 10 === 0) liveView.waterfall.add({
@@ -158,12 +159,12 @@ HOURS = """async hours => {
       arrays: {rows: part([1, 512], Float32Array)}});
     if (second % 30 === 0) {
       liveView.showSpectra();
-      liveView.strips.forEach(strip => strip.show(liveView.history, liveView.choice.channels));
+      liveView.rates.show(liveView.choice.channels);
       liveView.readOut(640);
       await new Promise(requestAnimationFrame);
     }
   }
-  return liveView.history.times.length;
+  return history.times.length;
 }"""
 
 
