@@ -125,6 +125,17 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(address, open_page):
     assert widest <= 390
 
 
+def test_the_chart_keeps_its_height_when_the_line_below_it_grows(screen):
+    height = "document.querySelector('#spectrum-plot').clientHeight"
+    before = screen.page.evaluate(height)
+
+    screen.page.evaluate("liveView.settings.set({elements: ['Fe', 'Eu']})")
+    screen.press("p")
+    screen.wait(lambda: screen.page.locator("#readout .counts").count() == 4, "counts at the cursor")
+
+    assert screen.page.evaluate(height) == before
+
+
 def test_every_key_of_the_help_is_there_and_the_help_closes(screen):
     screen.press("?")
     keys = screen.page.locator("#help-keys dt").all_inner_texts()
