@@ -1,7 +1,8 @@
 """What the live view costs, how fast it is, and whether it holds up the streamer.
 
 Streamer, live view and pages are processes of their own. The pages speak the protocol and draw
-nothing; each answers an update as soon as it has come, so they ask as much as pages can.
+nothing; each answers an update as soon as it has come, so they ask as much as pages can. Where
+Chromium is, real browsers look as well.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from benchmarks.browsers import browser_rows, can_browse
 from benchmarks.helper import Helper, Tell
 from benchmarks.rows import NOTHING, Row, Wanted
 from receivers.liveview.updates import decode_update
@@ -57,6 +59,8 @@ def view_rows(seconds: float, pages: Sequence[int] = (5, 20)) -> list[Row]:
                 Row(f"{name}: updates of the slowest", found.rate, "1/s", wanted=pace),
                 Row(f"{name}: read to received, median", found.latency * 1e3, "ms", wanted=Wanted(most=150)),
             ]
+        if can_browse():
+            rows += browser_rows(process, address, f"{CHANNELS} x 4096 bins", seconds)
     return rows + _streamer_rows(seconds)
 
 

@@ -83,7 +83,7 @@ def set_windows(page: Page) -> None:
     for channel in range(4):
         page.evaluate("channel => liveView.settings.set({active: channel})", channel)
         for window, (low, high) in enumerate((FE, CU)):
-            page.evaluate("window => liveView.writeWindow(...window)", [window, low, high])
+            page.evaluate("window => liveView.windows.write(...window)", [window, low, high])
     page.evaluate("liveView.settings.set({active: 0})")
 
 
@@ -107,11 +107,9 @@ def main() -> None:
         phone = open_page(browser, url, PHONE, "light", {"mode": "seconds:10"})
         set_windows(desk)
         time.sleep(WATCHED)
-        desk.evaluate("liveView.chart.look(0, 1400)")
         take(desk, "live_view.png")
         dark.evaluate("liveView.chart.look(560, 960)")
         take(dark, "live_view_dark.png")
-        phone.evaluate("liveView.chart.look(0, 1400)")
         take(phone, "live_view_phone.png")
         browser.close()
 

@@ -46,14 +46,17 @@ class Control(Protocol):
             When the detector's side does not take them, with its reason; some channels may have them.
         """
 
-    def written(self) -> Written:
-        """How far the writer is, as far as the detector's side knows; raises as `set_window` does."""
+    @property
+    def written(self) -> Callable[[], Written] | None:
+        """Asks how far the writer is, and raises as `set_window` does; `None` where nobody can tell."""
 
 
 class ServeControl:
     """Through the monitor socket of `xspress3 serve --allow-control`."""
 
     kind = SERVE
+    written = None
+    """`xspress3 serve` does not know what its readers do."""
 
     def __init__(self, endpoint: str, secure: Callable[[zmq.Socket[bytes]], None] = no_keys) -> None:
         self._endpoint = endpoint
@@ -68,10 +71,6 @@ class ServeControl:
                 request = {"type": "set_window", "channel": channel, "window": window, **asdict(limits)}
                 text = str(client.ask(json.dumps(request).encode(), ANSWER_TIME, "done").get("text"))
         return printable(text, 400)
-
-    def written(self) -> Written:
-        """Nothing: `xspress3 serve` does not know what its readers do."""
-        return Written()
 
 
 class TangoControl:

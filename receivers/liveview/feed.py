@@ -70,7 +70,7 @@ class Feed:
         `latest`, or `every:1` for all frames as long as this program keeps pace. The sender waits in
         neither case.
     ask_written
-        Says how far the writer is; may take its time, and raise errors of ours.
+        Says how far the writer is; may take its time, and raise errors of ours. `None` where nobody can.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Feed:
         name: str = "view",
         contract: Contract = LATEST,
         secure: Callable[[zmq.Socket[bytes]], None] = no_keys,
-        ask_written: Callable[[], Written] = Written,
+        ask_written: Callable[[], Written] | None = None,
     ) -> None:
         self.model = model
         self.endpoint = endpoint
@@ -109,7 +109,7 @@ class Feed:
         self._workers = [Worker("xsp3-view-stream", self._receive, self._on_failure)]
         if monitor is not None:
             self._workers.append(Worker("xsp3-view-status", self._ask, self._on_failure))
-        if ask_written is not Written:
+        if ask_written is not None:
             self._workers.append(Worker("xsp3-view-written", self._follow_writer, self._on_failure))
         for worker in self._workers:
             worker.start()
@@ -157,6 +157,7 @@ class Feed:
                     self._status, self._status_text = None, printable(str(error), 400)
 
     def _follow_writer(self, stop: threading.Event) -> None:
+        assert self._ask_written is not None
         while not stop.wait(STATUS_INTERVAL):
             try:
                 self.written = self._ask_written()
@@ -174,6 +175,11 @@ class Feed:
     def status(self) -> dict[str, Any] | None:
         """What the monitor socket said last; `None` when it does not answer. It came from the network."""
         return self._status
+
+    @property
+    def follows_writer(self) -> bool:
+        """Whether there is somebody to ask how far the writer is."""
+        return self._ask_written is not None
 
     @property
     def frame_rate(self) -> float | None:

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, secure: Secure, stop: threading.Event) ->
 
 @contextlib.contextmanager
 def _feed(
-    arguments: argparse.Namespace, secure: Secure, ask_written: Callable[[], Written] = Written
+    arguments: argparse.Namespace, secure: Secure, ask_written: Callable[[], Written] | None = None
 ) -> Iterator[Feed]:
     """The stream that the options name."""
     host = arguments.stream_host
@@ -57,7 +57,7 @@ def _serve(arguments: argparse.Namespace, secure: Secure, stop: threading.Event)
     control = open_control(arguments.control, monitor, secure)
     calibration = None if arguments.calibration is None else read_calibrations(arguments.calibration)
     with (
-        _feed(arguments, secure, Written if control is None else control.written) as feed,
+        _feed(arguments, secure, None if control is None else control.written) as feed,
         server_class(
             feed,
             arguments.host,

@@ -66,6 +66,7 @@ def status(feed: Feed) -> dict[str, Any]:
         n_frames=_count(said, "n_frames") if said else source and source.n_frames,
         written=feed.written.n_frames,
         file=feed.written.file,
+        follows_writer=feed.follows_writer,
         writers=_writers(said),
         seen=counts.seen,
         passed_over=counts.passed_over,

@@ -34,6 +34,14 @@ export class Connection {
     this.handlers.state(true);
   }
 
+  // For good.
+  end() {
+    const socket = this.socket;
+    this.socket = null;
+    this.isOpen = false;
+    socket?.close();
+  }
+
   closed(socket) {
     if (socket !== this.socket) return;
     this.isOpen = false;

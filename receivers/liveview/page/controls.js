@@ -1,5 +1,6 @@
 // Buttons, lists and keys: what people press, and how it shows what holds.
 
+import { SCALES } from "./heights.js";
 import { describeKeys, listenToKeys } from "./keys.js";
 
 const ZOOM = 1.5;
@@ -25,15 +26,16 @@ export class Controls {
     const { page, settings } = this;
     const { chart } = page;
     return {
-      scale: () => settings.toggle("scale", "log", "linear"),
+      scale: () => settings.set({ scale: SCALES[(SCALES.indexOf(settings.get("scale")) + 1) % SCALES.length] }),
       axis: () => page.toggleAxis(),
       sum: () => settings.set({ sum: !settings.get("sum") }),
       freeze: () => page.freeze(),
       keep: () => page.keep(),
       accumulate: () => settings.toggle("mode", "session", "latest"),
       resetSum: () => page.connection.send({ type: "reset_sum" }),
-      channel: (key) => Number(key) < page.nChannels && page.toggleChannel(Number(key)),
+      channel: (key) => Number(key) < page.nChannels && page.choice.toggle(Number(key)),
       showAll: () => chart.showAll(),
+      showCounts: () => chart.showCounts(),
       zoom: (factor) => chart.zoom(factor),
       pan: (part) => chart.pan(part),
       cursor: (step, event) => chart.stepCursor(step * (event.shiftKey ? 10 : 1)),
@@ -48,7 +50,7 @@ export class Controls {
 
   bindButtons(actions) {
     const press = (id, action) => element(id).addEventListener("click", () => action());
-    for (const name of ["scale", "axis", "sum", "freeze", "keep", "theme"]) press(name, actions[name]);
+    for (const name of ["axis", "sum", "freeze", "keep", "theme"]) press(name, actions[name]);
     press("reset-sum", actions.resetSum);
     press("help-open", actions.help);
     press("zoom-in", () => actions.zoom(1 / ZOOM));
@@ -56,15 +58,16 @@ export class Controls {
     press("pan-left", () => actions.pan(-STEP));
     press("pan-right", () => actions.pan(STEP));
     press("zoom-reset", actions.showAll);
+    press("zoom-fit", actions.showCounts);
     press("save", () => this.page.save());
     press("calibrate", () => this.page.openCalibration());
-    press("all-channels", () => this.page.toggleAll());
-    press("notice", () => this.page.tell(""));
+    press("all-channels", () => this.page.choice.toggleAll());
   }
 
   bindLists() {
     const choose = (id, values) => element(id).addEventListener("change", (event) => this.settings.set(values(event.target)));
     choose("mode", (list) => ({ mode: list.value }));
+    choose("scale", (list) => ({ scale: list.value }));
     choose("map-window", (list) => ({ mapWindow: Number(list.value) }));
     choose("map-corrected", (box) => ({ mapCorrected: box.checked }));
   }
@@ -72,16 +75,21 @@ export class Controls {
   show() {
     const { page, settings } = this;
     const pressed = (id, isPressed) => element(id).setAttribute("aria-pressed", isPressed);
-    pressed("scale", settings.get("scale") === "log");
     pressed("axis", settings.get("axis") === "energy");
     pressed("sum", settings.get("sum"));
-    pressed("freeze", page.isFrozen);
-    pressed("keep", page.kept.length > 0);
-    element("mode").value = settings.get("mode");
-    if (element("mode").selectedIndex < 0) settings.set({ mode: "latest" }); // kept by another version of the page
+    pressed("freeze", page.spectra.isFrozen);
+    pressed("keep", page.spectra.kept.length > 0);
+    this.showChoice("mode", "latest");
+    this.showChoice("scale", "log");
     element("reset-sum").hidden = settings.get("mode") !== "session";
     element("map-window").value = settings.get("mapWindow");
     element("map-corrected").checked = settings.get("mapCorrected");
     document.body.dataset.window = settings.get("window");
+  }
+
+  // What another version of the page kept may be no choice of this one.
+  showChoice(name, usual) {
+    element(name).value = this.settings.get(name);
+    if (element(name).selectedIndex < 0) this.settings.set({ [name]: usual });
   }
 }

@@ -32,7 +32,7 @@ function onWheel(event, chart) {
 
 // Keep the bins that were under the fingers at `start` under them.
 function follow(chart, start, fingers) {
-  const { low, high } = chart.view ?? { low: 0, high: chart.nBins - 1 };
+  const { low, high } = chart.shown;
   const now = fingers.map((finger) => chart.binAtPointer(finger));
   if (now.length === 1) chart.look(low + start[0] - now[0], high + start[0] - now[0]);
   if (now.length !== 2 || Math.abs(now[1] - now[0]) < 1) return;

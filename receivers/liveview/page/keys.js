@@ -4,7 +4,7 @@ const FIELDS = "input, select, textarea, dialog";
 
 // [keys, how people see them, what they do, action, value]; an action without a value gets the key.
 const TABLE = [
-  [["l"], "l", "logarithmic or linear counts", "scale"],
+  [["l"], "l", "logarithmic counts, linear ones, or their square roots", "scale"],
   [["e"], "e", "energy or bins", "axis"],
   [[" "], "space", "hold the picture; again: go on", "freeze"],
   [["a"], "a", "sum of the session, or newest frame", "accumulate"],
@@ -12,7 +12,8 @@ const TABLE = [
   [["s"], "s", "sum over channels, or each one", "sum"],
   [[..."0123456789"], "0 \u2026 9", "show that channel, or not", "channel"],
   [["k"], "k", "keep the spectra to compare with; again: forget them", "keep"],
-  [["r"], "r", "show everything", "showAll"],
+  [["r"], "r", "show the whole axis", "showAll"],
+  [["f"], "f", "show as far as there are counts", "showCounts"],
   [["+", "="], "+", "zoom in", "zoom", 1 / 1.5],
   [["-"], "-", "zoom out", "zoom", 1.5],
   [["["], "[", "move left", "pan", -0.2],

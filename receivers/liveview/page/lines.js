@@ -1,15 +1,9 @@
-// Emission lines of elements: which are shown, where they are drawn, and which could be the peak at the cursor.
-
-import { colour } from "./colours.js";
+// Emission lines of elements: which there are, and which could be the peak at the cursor.
 
 const NAMES = { Ka1: "K\u03b11", Ka2: "K\u03b12", Kb1: "K\u03b21", La1: "L\u03b11", Lb1: "L\u03b21", Lg1: "L\u03b31", Ma1: "M\u03b11" };
 // How much less than the main line each one is to be expected, as if it lay that many tolerances away.
 const HANDICAP = { Ka1: 0, La1: 0.3, Kb1: 0.5, Ma1: 0.6, Lb1: 0.6, Lg1: 0.9 };
 const MAX_CANDIDATES = 4;
-const LABEL_ROWS = 4;
-const LABEL_HEIGHT = 13;
-// Above them are the grips of the windows.
-const LABEL_TOP = 16;
 
 export async function loadElements() {
   const answer = await fetch("./elements.json");
@@ -48,36 +42,4 @@ export function candidates(elements, energy, favoured = []) {
   const cost = ({ symbol, line, energy: at }) =>
     Math.abs(at - energy) / width + HANDICAP[line] - (favoured.includes(symbol) ? 1 : 0);
   return near.sort((one, other) => cost(one) - cost(other)).slice(0, MAX_CANDIDATES);
-}
-
-// Draw `lines`, each with its place `x` on the axis, into a uPlot chart.
-export function drawLines(plot, lines) {
-  const { ctx, bbox } = plot;
-  const ratio = devicePixelRatio;
-  const rows = new Array(LABEL_ROWS).fill(-Infinity);
-  ctx.save();
-  ctx.font = `${11 * ratio}px system-ui, sans-serif`;
-  ctx.lineWidth = ratio;
-  ctx.strokeStyle = ctx.fillStyle = colour("lines");
-  ctx.setLineDash([3 * ratio, 3 * ratio]);
-  for (const { x, label } of [...lines].sort((one, other) => one.x - other.x)) {
-    const left = Math.round(plot.valToPos(x, "x", true));
-    if (!(left >= bbox.left && left <= bbox.left + bbox.width)) continue;
-    drawLine(ctx, bbox, left, label, rows, ratio);
-  }
-  ctx.restore();
-}
-
-function drawLine(ctx, bbox, left, label, rows, ratio) {
-  ctx.beginPath();
-  ctx.moveTo(left, bbox.top);
-  ctx.lineTo(left, bbox.top + bbox.height);
-  ctx.stroke();
-  const width = ctx.measureText(label).width;
-  const free = rows.findIndex((end) => end < left);
-  if (free < 0) return; // the line stays; a label on a label could not be read
-  rows[free] = left + width + 6 * ratio;
-  const isCutOff = left + width > bbox.left + bbox.width;
-  ctx.textAlign = isCutOff ? "right" : "left";
-  ctx.fillText(label, left + (isCutOff ? -3 : 3) * ratio, bbox.top + (LABEL_TOP + (free + 1) * LABEL_HEIGHT) * ratio);
 }

@@ -50,6 +50,7 @@ export class ElementSearch {
     made.className = "chip";
     made.textContent = `${symbol} \u00d7`;
     made.title = `hide the lines of ${symbol}`;
+    made.setAttribute("aria-label", made.title);
     made.addEventListener("click", () => this.settings.set({ elements: this.settings.get("elements").filter((other) => other !== symbol) }));
     return made;
   }

@@ -1,13 +1,14 @@
 // The chart of spectra. What part is shown is kept in bins, so that it survives a change of the axis.
 
 import { channelColour, channelDash, colour } from "./colours.js";
+import { curveOf } from "./curve.js";
 import { axisOf, binOf, energyOf } from "./energy.js";
+import { Fit } from "./fit.js";
 import { tick } from "./format.js";
+import { heightsOf } from "./heights.js";
 import { columnOf, highestBin } from "./traces.js";
 
 const AXIS_FONT = "11px system-ui, sans-serif";
-const TOPS = [1, 1.5, 2, 3, 5, 7, 10];
-const LOG_FLOOR = 0.5;
 const LEAST_BINS = 8;
 
 export class SpectrumChart {
@@ -18,12 +19,15 @@ export class SpectrumChart {
     this.on = on;
     this.traces = [];
     this.nBins = 0;
-    this.view = null; // {low, high}, null for all
+    this.view = null; // {low, high} as somebody chose it, null for as far as there are counts
+    this.fit = new Fit();
     this.plot = null;
     this.columns = [];
     this.isShift = false;
     this.pinned = null; // bin where keys have put the cursor, until the mouse takes it
-    host.addEventListener("mousemove", () => (this.pinned = null), true);
+    this.hovered = null; // bin under the mouse
+    this.mouse = "";
+    host.addEventListener("mousemove", (event) => this.mouseMoved(event), true);
     host.addEventListener("mousedown", (event) => (this.isShift = event.shiftKey), true);
     host.addEventListener("dblclick", () => this.showAll());
     new ResizeObserver(() => this.resize()).observe(host);
@@ -34,6 +38,7 @@ export class SpectrumChart {
     const isOther = layout(traces, nBins) !== layout(this.traces, this.nBins);
     this.traces = traces;
     this.nBins = nBins;
+    if (traces.length > 0) this.fit.follow(traces, this.reference, nBins);
     if (isOther || this.plot === null) this.rebuild();
     else this.refresh();
   }
@@ -55,12 +60,22 @@ export class SpectrumChart {
     return this.calibration === null ? place : binOf(this.calibration, place);
   }
 
-  get isLog() {
-    return this.settings.get("scale") === "log";
+  get heights() {
+    return heightsOf(this.settings.get("scale"));
+  }
+
+  // First and last bin that are shown.
+  get shown() {
+    return this.view ?? { low: 0, high: this.fit.end ?? this.nBins - 1 };
+  }
+
+  // The bin that the cursor is at, null where there is none.
+  get cursorBin() {
+    return this.pinned ?? this.hovered;
   }
 
   data() {
-    this.columns = this.traces.map((trace, index) => columnOf(trace, this.calibration, this.isLog, this.columns[index]));
+    this.columns = this.traces.map((trace, index) => columnOf(trace, this.calibration, this.heights.place, this.columns[index]));
     return [axisOf(this.calibration, this.nBins), ...this.columns];
   }
 
@@ -70,11 +85,10 @@ export class SpectrumChart {
       this.plot.setData(this.data(), false);
       this.plot.setScale("x", this.range());
     });
-    this.placeCursor();
   }
 
   range() {
-    const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
+    const { low, high } = this.shown;
     return { min: this.toAxis(low), max: this.toAxis(high) };
   }
 
@@ -97,13 +111,16 @@ export class SpectrumChart {
       legend: { show: false },
       scales: {
         x: { time: false },
-        y: { distr: this.isLog ? 3 : 1, range: (_plot, _least, most) => this.heights(most) },
+        y: { distr: this.heights.distr, range: (_plot, _least, most) => this.heights.range(most ?? 0) },
       },
-      axes: [this.axis({ size: 30, values: (_plot, places) => places.map((place, index) => this.placeName(place, index === places.length - 1)) }), this.axis({ size: 46, values: (_plot, places) => places.map(tick) })],
+      axes: [
+        this.axis({ size: 30, values: (_plot, places) => places.map((place, index) => this.placeName(place, index === places.length - 1)) }),
+        this.axis({ size: 46, splits: this.heights.splits, values: (_plot, places) => places.map((place) => this.countsName(place)) }),
+      ],
       series: [{}, ...this.traces.map(seriesOf)],
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, dist: 5 }, bind: { dblclick: () => null } },
       hooks: {
-        draw: [() => this.on.drawn()],
+        draw: [() => this.drawn()],
         setCursor: [(plot) => this.cursorMoved(plot)],
         setSelect: [(plot) => this.selected(plot)],
       },
@@ -121,14 +138,29 @@ export class SpectrumChart {
     return this.calibration === null ? `bin ${shown}` : `${shown} keV`;
   }
 
-  heights(most) {
-    return this.isLog ? [LOG_FLOOR, niceTop(Math.max(most ?? 0, 10) * 1.2)] : [0, niceTop(Math.max(most ?? 0, 1))];
+  // A logarithmic axis names some of its places only.
+  countsName(height) {
+    return height === null ? "" : tick(this.heights.counts(height));
+  }
+
+  // uPlot draws some time after it was told to: only now is the new axis in force.
+  drawn() {
+    this.placeCursor();
+    this.on.drawn();
   }
 
   cursorMoved(plot) {
     const { left, idx } = plot.cursor;
-    this.cursorBin = left >= 0 && idx != null ? idx : null;
+    this.hovered = left >= 0 && idx != null ? idx : null;
     this.on.cursor(this.cursorBin);
+  }
+
+  // Browsers tell of a mouse that rests, too, when something beneath it has changed: that takes no cursor.
+  mouseMoved(event) {
+    const place = `${event.screenX} ${event.screenY}`;
+    if (place === this.mouse && this.pinned !== null) return event.stopPropagation();
+    this.mouse = place;
+    this.pinned = null;
   }
 
   selected(plot) {
@@ -148,25 +180,37 @@ export class SpectrumChart {
   look(low, high) {
     const span = Math.min(Math.max(high - low, LEAST_BINS), this.nBins - 1);
     const from = Math.min(Math.max((low + high - span) / 2, 0), this.nBins - 1 - span);
-    this.view = span >= this.nBins - 1 ? null : { low: from, high: from + span };
+    this.view = { low: from, high: from + span };
     this.refresh();
   }
 
   showAll() {
-    this.view = null;
+    this.look(0, this.nBins - 1);
+  }
+
+  // As far as there are counts, from now on.
+  showCounts() {
+    this.forgetView();
+    if (this.traces.length > 0) this.fit.follow(this.traces, this.reference, this.nBins);
     this.refresh();
+  }
+
+  // What was chosen is of another detector, or wanted no more.
+  forgetView() {
+    this.view = null;
+    this.fit.forget();
   }
 
   // A factor below 1 shows less; `middle` is a bin and keeps its place.
   zoom(factor, middle = null) {
-    const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
+    const { low, high } = this.shown;
     const around = middle ?? this.cursorBin ?? (low + high) / 2;
     this.look(around - (around - low) * factor, around + (high - around) * factor);
   }
 
   // Move by a part of what is shown.
   pan(part) {
-    const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
+    const { low, high } = this.shown;
     const step = (high - low) * part;
     this.look(low + step, high + step);
   }
@@ -179,7 +223,7 @@ export class SpectrumChart {
   moveCursor(bin) {
     if (this.plot === null) return;
     const there = this.clamp(bin);
-    const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
+    const { low, high } = this.shown;
     if (there < low || there > high) this.look(there - (high - low) / 2, there + (high - low) / 2);
     this.pinned = there;
     this.placeCursor();
@@ -187,18 +231,18 @@ export class SpectrumChart {
 
   // uPlot keeps the cursor at its pixel, whatever comes to lie there.
   placeCursor() {
-    if (this.pinned === null) return;
+    if (this.pinned === null || this.plot === null) return;
     this.plot.setCursor({ left: this.plot.valToPos(this.toAxis(this.pinned), "x"), top: 10 });
   }
 
   stepCursor(bins) {
-    const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
+    const { low, high } = this.shown;
     this.moveCursor((this.cursorBin ?? Math.round((low + high) / 2)) + bins);
   }
 
   moveToPeak() {
     if (this.traces.length === 0) return;
-    const { low, high } = this.view ?? { low: 0, high: this.nBins - 1 };
+    const { low, high } = this.shown;
     this.moveCursor(highestBin(this.traces[0].values, Math.ceil(low), Math.floor(high)));
   }
 
@@ -213,6 +257,7 @@ function seriesOf(trace) {
   const tint = () => (trace.channel === null ? colour("ink") : channelColour(trace.channel));
   return {
     label: trace.label,
+    paths: curveOf,
     stroke: tint,
     width: trace.isKept ? 1 : 1.25,
     alpha: trace.isKept ? 0.55 : 1,
@@ -224,10 +269,4 @@ function seriesOf(trace) {
 // What a chart must be made anew for.
 function layout(traces, nBins) {
   return JSON.stringify([nBins, traces.map(({ key, label }) => [key, label])]);
-}
-
-// The next round number, so that the axis does not tremble.
-function niceTop(value) {
-  const decade = 10 ** Math.floor(Math.log10(value));
-  return decade * TOPS.find((top) => top * decade >= value * 0.999999);
 }

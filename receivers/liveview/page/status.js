@@ -31,9 +31,15 @@ function whileRunning({ state, writers, text }) {
   return { level: "good", text: `${what} and taken by ${writers.join(", ")}, nothing lost` };
 }
 
-// Rows of the bar: [name, value, what it means].
+// Rows of the bar: [name, value, what it means]. What should be known and is not is a dash; what
+// nobody is there to tell has no row.
 export function facts(status) {
   const s = status ?? {};
+  const rows = allFacts(s);
+  return s.follows_writer === false ? rows.filter(([name]) => !["written", "file"].includes(name)) : rows;
+}
+
+function allFacts(s) {
   const planned = isKnown(s.n_frames) ? ` of ${count(s.n_frames)}` : "";
   return [
     ["session", isKnown(s.session_id) ? `${s.session_id}` : UNKNOWN, isKnown(s.session_time) ? `began at ${timeOfDay(s.session_time)}` : "no session yet"],
@@ -56,12 +62,16 @@ export class StatusBar {
 
   show(status, isServerThere) {
     const { level, text } = verdict(status, isServerThere);
-    if (this.badge.textContent !== text) this.badge.textContent = text; // a screen reader reads each change
-    this.badge.dataset.level = level;
+    this.say(level, text);
     const rows = facts(isServerThere ? status : null);
     const now = JSON.stringify(rows);
     if (now !== this.shown) this.list.replaceChildren(...rows.map(factElement));
     this.shown = now;
+  }
+
+  say(level, text) {
+    if (this.badge.textContent !== text) this.badge.textContent = text; // a screen reader reads each change
+    this.badge.dataset.level = level;
   }
 }
 

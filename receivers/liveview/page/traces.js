@@ -3,9 +3,6 @@
 import { axisOf, binsAt, isSame } from "./energy.js";
 import { row } from "./decode.js";
 
-// On a logarithmic axis nothing is drawn here, between 0 and 1.
-const NOTHING = 0.5;
-
 // The spectra of an update: {key, label, channel (null for the sum), values, calibration}.
 export function tracesOf(update, calibrations) {
   const spectra = update.arrays.spectra;
@@ -28,22 +25,22 @@ export function keptCopies(traces, takenAt) {
   return traces.map((trace) => ({ ...trace, key: `kept ${trace.key}`, label: `${trace.label} kept ${takenAt}`, values: trace.values.slice(), isKept: true }));
 }
 
-// Counts of `trace` at the bins of an axis that was calibrated by `reference`; null where it has none.
-export function columnOf(trace, reference, isLog, reuse) {
+// Heights of `trace` at the bins of an axis that was calibrated by `reference`; null where it has none.
+// `place` gives the height of a number of counts.
+export function columnOf(trace, reference, place, reuse) {
   const { values, calibration } = trace;
   const isAligned = reference === null || calibration === null || isSame(reference, calibration);
-  return isAligned ? aligned(values, isLog, reuse) : shifted(values, binsAt(reference, calibration, values.length), isLog);
+  return isAligned ? aligned(values, place, reuse) : shifted(values, binsAt(reference, calibration, values.length), place);
 }
 
-function aligned(values, isLog, reuse) {
-  const column = reuse?.length === values.length ? reuse : new Float64Array(values.length);
-  if (isLog) for (let bin = 0; bin < values.length; bin++) column[bin] = values[bin] > NOTHING ? values[bin] : NOTHING;
-  else column.set(values);
+function aligned(values, place, reuse) {
+  const column = reuse?.length === values.length && reuse instanceof Float64Array ? reuse : new Float64Array(values.length);
+  for (let bin = 0; bin < values.length; bin++) column[bin] = place(values[bin]);
   return column;
 }
 
-function shifted(values, bins, isLog) {
-  return Array.from(bins, (bin) => (bin < 0 ? null : isLog ? Math.max(values[bin], NOTHING) : values[bin]));
+function shifted(values, bins, place) {
+  return Array.from(bins, (bin) => (bin < 0 ? null : place(values[bin])));
 }
 
 // The highest place among the bins low..high, of counts smoothed over three bins.

@@ -58,7 +58,7 @@ export class Waterfall {
     const context = this.canvas.getContext("2d");
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     if (this.rows.length === 0) return;
-    const { low, high } = this.chart.view ?? { low: 0, high: this.chart.nBins - 1 };
+    const { low, high } = this.chart.shown;
     const [from, to] = [low / this.binsPerCell, (high + 1) / this.binsPerCell];
     const nRows = Math.min(MAX_ROWS, Math.max(Math.round(this.canvas.clientHeight / 2), 1));
     this.title.textContent = `spectra, from now down to ${duration(nRows * this.interval)} ago`;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 from urllib.error import HTTPError
 from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
@@ -14,13 +15,15 @@ import zmq
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from receivers.liveview import report
+from receivers.liveview.control import Written
 from receivers.liveview.feed import Feed
 from receivers.liveview.model import LiveModel
 from receivers.liveview.web import LiveServer
 from tests.keyring import make_keyring
 from tests.receivers.liveview.conftest import N_BINS, N_CHANNELS, PATIENCE, Page
 from xspress3.config import StreamerConfig
-from xspress3.errors import ConfigurationError
+from xspress3.errors import ConfigurationError, StateError
 from xspress3.model import Acquisition
 from xspress3.streamer import Streamer
 from xspress3.testing import FakeDetector, fake_frames
@@ -67,8 +70,35 @@ def test_the_status_counts_what_the_sender_counts(live):
     assert status["seen"] + status["passed_over"] == 40
     assert status["writers"] == []
     assert (status["written"], status["file"], status["time_left"]) == (None, None, None)
+    assert status["follows_writer"] is False
     assert [reader["name"] for reader in status["readers"]] == ["view"]
     assert json.loads(get(live.server.address + "status.json")[2])["acquired"] == 40
+
+
+def test_the_status_tells_how_far_the_writer_is_where_somebody_can_be_asked(eventually):
+    far = Written(7, "/data/one.h5")
+    with Feed(LiveModel(), "tcp://127.0.0.1:9", ask_written=lambda: far) as feed:
+        eventually(lambda: feed.written == far, timeout=PATIENCE)
+        told = report.status(feed)
+
+    assert (told["written"], told["file"], told["follows_writer"]) == (7, "/data/one.h5", True)
+
+
+def test_a_writer_that_cannot_be_asked_any_more_is_not_known(eventually):
+    has_gone = threading.Event()
+
+    def ask():
+        if has_gone.is_set():
+            raise StateError("the device is gone")
+        return Written(7, "/data/one.h5")
+
+    with Feed(LiveModel(), "tcp://127.0.0.1:9", ask_written=ask) as feed:
+        eventually(lambda: feed.written.n_frames == 7, timeout=PATIENCE)
+        has_gone.set()
+        eventually(lambda: feed.written == Written(), timeout=PATIENCE)
+        told = report.status(feed)
+
+    assert (told["written"], told["file"], told["follows_writer"]) == (None, None, True)
 
 
 def test_a_page_that_draws_nothing_gets_one_update_and_hurts_nobody(live):

@@ -136,7 +136,7 @@ class Screen:
 
     def shown(self) -> tuple[float, float]:
         """First and last bin that the chart shows."""
-        found = self.page.evaluate("liveView.chart.view ?? {low: 0, high: liveView.chart.nBins - 1}")
+        found = self.page.evaluate("liveView.chart.shown")
         return found["low"], found["high"]
 
     def module(self, name: str, expression: str, argument: Any = None) -> Any:

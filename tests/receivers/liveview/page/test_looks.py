@@ -125,6 +125,17 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(address, open_page):
     assert widest <= 390
 
 
+def test_the_chart_keeps_its_height_when_the_line_below_it_grows(screen):
+    height = "document.querySelector('#spectrum-plot').clientHeight"
+    before = screen.page.evaluate(height)
+
+    screen.page.evaluate("liveView.settings.set({elements: ['Fe', 'Eu']})")
+    screen.press("p")
+    screen.wait(lambda: screen.page.locator("#readout .counts").count() == 4, "counts at the cursor")
+
+    assert screen.page.evaluate(height) == before
+
+
 def test_every_key_of_the_help_is_there_and_the_help_closes(screen):
     screen.press("?")
     keys = screen.page.locator("#help-keys dt").all_inner_texts()
@@ -146,11 +157,12 @@ def test_every_button_has_a_name(screen):
 
 HOURS = """async hours => {
   const {liveView} = globalThis;
+  const {history} = liveView.rates;
   const channels = liveView.nChannels;
   liveView.connection.handlers.update = () => null; // what really comes is of another hour
   const part = (shape, Type) => ({values: new Type(shape.reduce((a, b) => a * b)).fill(7), shape});
   for (let second = 0; second < hours * 3600; second++) {
-    liveView.history.add({first: liveView.history.next, keep: 3600, arrays: {times: part([1], Float64Array),
+    history.add({first: history.next, keep: 3600, arrays: {times: part([1], Float64Array),
       input_rate: part([1, channels], Float32Array), output_rate: part([1, channels], Float32Array),
       dead_time: part([1, channels], Float32Array)}});
     if (second % 10 === 0) liveView.waterfall.add({
@@ -158,12 +170,12 @@ HOURS = """async hours => {
       arrays: {rows: part([1, 512], Float32Array)}});
     if (second % 30 === 0) {
       liveView.showSpectra();
-      liveView.strips.forEach(strip => strip.show(liveView.history, liveView.chosen));
+      liveView.rates.show(liveView.choice.channels);
       liveView.readOut(640);
       await new Promise(requestAnimationFrame);
     }
   }
-  return liveView.history.times.length;
+  return history.times.length;
 }"""
 
 

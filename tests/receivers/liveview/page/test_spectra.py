@@ -25,6 +25,21 @@ HEIGHTS = """bins => {
   });
 }"""
 
+# How many pixels at the lower edge of a bin have the colour of channel 0.
+PAINTED = """bin => {
+  const {plot} = liveView.chart;
+  const {data, width, height} = plot.ctx.getImageData(0, 0, plot.ctx.canvas.width, plot.ctx.canvas.height);
+  const blue = [0x00, 0x72, 0xb2];
+  const at = place => Math.round(plot.valToPos(place, "x", true));
+  const isNear = (part, found) => Math.abs(found - part) < 60;
+  const isBlue = i => blue.every((part, colour) => isNear(part, data[i + colour])) && data[i + 3] > 120;
+  const left = at(bin - 0.5);
+  let painted = 0;
+  for (let y = 0; y < height; y++)
+    for (const x of [left - 1, left, left + 1]) painted += isBlue(4 * (y * width + x)) ? 1 : 0;
+  return painted;
+}"""
+
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -42,7 +57,9 @@ def sum_of_a_while(screen) -> None:
     """So many counts that no peak is a matter of luck."""
     screen.page.select_option("#mode", "session")
     screen.wait(
-        lambda: screen.page.evaluate("liveView.update.mode === 'session' && liveView.update.frames > 40"),
+        lambda: screen.page.evaluate(
+            "liveView.spectra.update.mode === 'session' && liveView.spectra.update.frames > 40"
+        ),
         "40 frames",
     )
 
@@ -63,7 +80,7 @@ def test_the_curve_on_the_screen_rises_where_the_iron_line_is(screen):
     sum_of_a_while(screen)
     screen.page.select_option("#mode", "session")
     screen.page.evaluate("liveView.settings.set({chosen: [0]})")
-    screen.wait(lambda: screen.page.evaluate("liveView.update.channels.length") == 1, "one channel")
+    screen.wait(lambda: screen.page.evaluate("liveView.spectra.update.channels.length") == 1, "one channel")
     screen.drag(500, 800)
 
     heights = screen.page.evaluate(HEIGHTS, [640, 560, 760])
@@ -99,6 +116,7 @@ def test_where_there_is_no_peak_no_element_is_named(screen):
     sum_of_a_while(screen)
     screen.page.evaluate("liveView.chart.moveCursor(2500)")
 
+    screen.wait_drawn()
     assert energy_at_cursor(screen) == 25.0
     assert screen.page.locator("#readout .peak").count() == 0
 
@@ -106,15 +124,35 @@ def test_where_there_is_no_peak_no_element_is_named(screen):
 def test_the_cursor_stays_at_its_bin_when_the_zoom_changes(screen):
     screen.page.evaluate("liveView.chart.moveCursor(640)")
 
+    screen.press("Space")  # no new spectra would put it right
     screen.page.evaluate("liveView.chart.look(500, 900)")
     screen.press("e", "e", "+")
 
     assert energy_at_cursor(screen) == 6.4
+    assert cursor_line(screen) == pytest.approx(screen.place(640), abs=1)
+
+
+def cursor_line(screen) -> float:
+    """Where the line of the cursor is, in pixels from the left edge of the page."""
+    return screen.page.evaluate("document.querySelector('.u-cursor-x').getBoundingClientRect().left")
+
+
+def test_a_mouse_that_rests_does_not_take_the_cursor_from_the_keys(screen):
+    there = """const over = liveView.chart.plot.over, {screenX, screenY, clientX, clientY} = rested;
+      over.dispatchEvent(new MouseEvent("mousemove", {screenX, screenY, clientX, clientY, bubbles: true}))"""
+    screen.page.evaluate("document.addEventListener('mousemove', event => globalThis.rested = event)")
+    screen.page.mouse.move(screen.place(901), screen.middle())
+    screen.page.evaluate("liveView.chart.moveCursor(640)")
+
+    screen.page.evaluate(there)
+    assert energy_at_cursor(screen) == 6.4
+
+    screen.page.mouse.move(screen.place(800), screen.middle())
+    assert energy_at_cursor(screen) == pytest.approx(8.0, abs=2 * BIN)
 
 
 def test_keys_change_the_axes(screen):
-    screen.press("e")
-    screen.press("p")
+    screen.press("r", "e", "p")
     assert not screen.is_pressed("#axis")
     assert screen.page.evaluate("liveView.chart.plot.scales.x.max") == 4095
 
@@ -122,7 +160,111 @@ def test_keys_change_the_axes(screen):
 
     assert screen.page.evaluate("liveView.chart.plot.scales.x.max") == pytest.approx(40.95)
     assert screen.page.evaluate("liveView.chart.plot.scales.y.min") == 0
-    assert not screen.is_pressed("#scale")
+    assert screen.page.input_value("#scale") == "linear"
+
+
+def test_square_roots_are_drawn_as_such_and_the_axis_names_counts(screen):
+    screen.press("Space", "l", "l")
+    assert screen.page.input_value("#scale") == "sqrt"
+    drawn, came = screen.page.evaluate(
+        "[liveView.chart.columns[0][640], liveView.chart.traces[0].values[640]]"
+    )
+    named = screen.page.evaluate("[0, 3, 10, 100].map(height => liveView.chart.countsName(height)).join(' ')")
+
+    assert drawn == pytest.approx(came**0.5)
+    assert named == "0 9 100 10k"
+    screen.press("l")
+    assert screen.page.input_value("#scale") == "log"
+
+
+@pytest.mark.parametrize("most", [1, 7, 30, 1234, 5e6])
+def test_an_axis_of_square_roots_has_round_places_that_rise(screen, most):
+    heights = screen.module("heights", "m.heightsOf('sqrt').range(Math.sqrt(argument))", most)
+    splits = screen.module(
+        "heights", "m.heightsOf('sqrt').splits(null, 1, ...argument).map(height => height ** 2)", heights
+    )
+
+    assert heights[0] == 0
+    assert heights[1] ** 2 >= most
+    assert splits == sorted(splits)
+    assert len(splits) >= 4
+    assert all(float(f"{counts:.1g}") == pytest.approx(counts) for counts in splits[:-1])
+
+
+def test_at_first_the_axis_ends_where_the_counts_do_and_a_key_shows_the_rest(screen):
+    screen.wait(lambda: screen.shown()[1] < 2600, "the end of the counts")
+    assert screen.shown()[0] == 0
+    assert screen.shown()[1] > 1250  # the scattered light of the simulator ends at 12.4 keV
+
+    screen.press("r")
+    assert screen.shown() == (0, 4095)
+    screen.wait_drawn(2)
+    assert screen.shown() == (0, 4095)
+
+    screen.press("f")
+    assert screen.shown()[1] < 2600
+
+
+FIT = """argument => import('/fit.js').then(m => {
+  const fit = new m.Fit();
+  return argument.map(([last, counts]) => {
+    const values = new Uint32Array(4096);
+    values.fill(counts, last - 31, last + 1);
+    return fit.follow([{values}], null, 4096);
+  });
+})"""
+
+
+def test_the_axis_grows_with_the_counts_and_shrinks_only_when_most_of_it_is_empty(screen):
+    # the last bin with counts, and how many each of the 32 below has
+    ends = screen.page.evaluate(FIT, [(0x3FF, 0), (0x3FF, 9), (0x7FF, 9), (0x5FF, 9), (0x3FF, 0), (0x0FF, 9)])
+
+    assert ends == [None, 1500, 2500, 2500, 2500, 300]
+
+
+def test_a_weak_line_is_not_left_out_and_a_stray_count_is(screen):
+    reach = screen.module(
+        "fit",
+        """m.reachOf([{values: Uint32Array.from({length: 4096},
+        (_, bin) => bin < 1024 ? 100 : bin === 2560 ? argument[0] : bin === 4000 ? argument[1] : 0)}])""",
+        [22, 3],
+    )
+
+    assert reach == 2591  # the end of the 32 bins that hold bin 2560
+
+
+def test_lines_of_a_family_that_lie_together_share_a_name(screen):
+    lines = [
+        {"symbol": "Fe", "line": "La1", "label": "Fe L1", "left": 40},
+        {"symbol": "Cu", "line": "La1", "label": "Cu L1", "left": 52},
+        {"symbol": "Fe", "line": "Lb1", "label": "Fe L2", "left": 54},
+        {"symbol": "Cu", "line": "Ka1", "label": "Cu K1", "left": 400},
+        {"symbol": "Cu", "line": "Kb1", "label": "Cu K2", "left": 430},
+    ]
+
+    labels = screen.module("marks", "m.labelsOf(argument, text => 6 * text.length)", lines)
+
+    assert [(label["text"], label["left"], label["width"]) for label in labels] == [
+        ("Fe L", 40, 24),
+        ("Cu L1", 52, 30),
+        ("Cu K1", 400, 30),
+        ("Cu K2", 430, 30),
+    ]
+
+
+def test_no_line_leads_from_single_counts_down_to_none_on_the_logarithmic_axis(screen):
+    screen.press("Space")
+    screen.page.evaluate(
+        """() => {
+        const values = Uint32Array.from({length: 4096}, (_, bin) => (bin === 640 ? 100 : 0));
+        liveView.chart.show([{key: "a", label: "a", channel: 0, values, calibration: null}], 4096);
+        liveView.chart.look(600, 680);
+        }"""
+    )
+
+    assert screen.page.evaluate(PAINTED, 640) < 12
+    screen.press("l")
+    assert screen.page.evaluate(PAINTED, 640) > 100
 
 
 def test_a_drag_zooms_and_the_zoom_outlives_new_data_and_the_other_axis(screen):
@@ -139,10 +281,12 @@ def test_a_drag_zooms_and_the_zoom_outlives_new_data_and_the_other_axis(screen):
 
 
 def test_wheel_and_keys_zoom_and_move(screen):
+    screen.press("r")
     screen.page.mouse.move(screen.place(640), screen.middle())
+    before = screen.shown()
 
     screen.page.mouse.wheel(0, -100)
-    screen.wait(lambda: screen.shown()[1] < 4000, "zoomed by the wheel")
+    screen.wait(lambda: screen.shown() != before, "zoomed by the wheel")
     assert screen.place(640) == pytest.approx(screen.place(640), abs=2)
 
     screen.press("+")
@@ -161,6 +305,7 @@ def touch(session, kind: str, *places: tuple[float, float]) -> None:
 def test_two_fingers_zoom_and_one_moves(address, open_page):
     screen = open_page(address, has_touch=True)
     screen.wait_drawn()
+    screen.press("r")
     session, height = screen.page.context.new_cdp_session(screen.page), screen.middle()
     left, right = screen.place(1000), screen.place(2000)
 
@@ -183,18 +328,22 @@ def test_two_fingers_zoom_and_one_moves(address, open_page):
 
 def test_digits_take_channels_away_and_back_and_the_last_one_stays(screen):
     screen.press("1", "2", "3")
-    screen.wait(lambda: screen.page.evaluate("liveView.update.channels.join()") == "0", "channel 0 alone")
+    screen.wait(
+        lambda: screen.page.evaluate("liveView.spectra.update.channels.join()") == "0", "channel 0 alone"
+    )
 
     screen.press("0")
     assert "only one" in screen.text("#notice")
 
     screen.press("2")
-    screen.wait(lambda: screen.page.evaluate("liveView.update.channels.join()") == "0,2", "channel 2 again")
+    screen.wait(
+        lambda: screen.page.evaluate("liveView.spectra.update.channels.join()") == "0,2", "channel 2 again"
+    )
 
 
 def test_the_sum_is_one_curve_with_the_counts_of_all(screen):
     screen.press("s")
-    screen.wait(lambda: screen.page.evaluate("liveView.update.sum"), "the sum")
+    screen.wait(lambda: screen.page.evaluate("liveView.spectra.update.sum"), "the sum")
 
     screen.press("p")
 
@@ -206,7 +355,7 @@ def test_the_page_says_of_which_frames_a_sum_is(screen):
     sum_of_a_while(screen)
     screen.press("Space")
 
-    frame, frames = screen.page.evaluate("[liveView.update.frame, liveView.update.frames]")
+    frame, frames = screen.page.evaluate("[liveView.spectra.update.frame, liveView.spectra.update.frames]")
 
     assert screen.text("#caption").startswith(f"counts of {frames} frames up to frame {frame}, ")
 
@@ -228,18 +377,18 @@ def test_counts_fit_into_the_table(screen, value, shown):
 
 def test_a_held_picture_stays_and_goes_on_again(screen):
     screen.press("Space")
-    frozen = screen.page.evaluate("liveView.update.frame")
+    frozen = screen.page.evaluate("liveView.spectra.update.frame")
 
     screen.wait_drawn(2)
-    assert screen.page.evaluate("liveView.update.frame") == frozen
+    assert screen.page.evaluate("liveView.spectra.update.frame") == frozen
 
     screen.press("Space")
-    screen.wait(lambda: screen.page.evaluate("liveView.update.frame") > frozen, "newer spectra")
+    screen.wait(lambda: screen.page.evaluate("liveView.spectra.update.frame") > frozen, "newer spectra")
 
 
 def test_kept_spectra_stay_beside_the_new_ones_until_they_are_forgotten(screen):
     screen.press("k")
-    kept = screen.page.evaluate("Array.from(liveView.kept[0].values)")
+    kept = screen.page.evaluate("Array.from(liveView.spectra.kept[0].values)")
 
     screen.wait_drawn(3)
     traces = screen.page.evaluate("liveView.chart.traces.map(t => [t.key, Array.from(t.values)])")

@@ -55,6 +55,13 @@ def test_what_nobody_knows_is_a_dash(screen):
     assert shown["lost"] == shown["acquired"] == shown["written"] == shown["ring"] == "\u2013"
 
 
+def test_what_nobody_is_there_to_tell_has_no_place_on_the_bar(screen):
+    assert screen.page.locator("[data-fact='written'], [data-fact='file']").count() == 0
+
+    shown = screen.module("status", "m.facts(argument).map(([name]) => name)", {"follows_writer": True})
+    assert {"written", "file"} <= set(shown)
+
+
 def test_counts_of_the_session_rise_on_the_bar_and_nobody_writes(screen):
     screen.wait(lambda: screen.fact("acquired").isdigit(), "a count")
     before = int(screen.fact("acquired"))
@@ -116,7 +123,7 @@ def test_a_server_that_is_killed_and_started_again_has_its_pages_back(open_page)
         with view(port, monitor_port, "--port", page_port):
             screen.wait(lambda: screen.verdict()[0] == "warn", "connected again")
             screen.wait(
-                lambda: screen.page.evaluate("liveView.update.sum"), "the view that was chosen before"
+                lambda: screen.page.evaluate("liveView.spectra.update.sum"), "the view that was chosen before"
             )
 
 

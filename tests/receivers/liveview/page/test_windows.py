@@ -28,7 +28,7 @@ def writable(open_page):
 
 def in_force(screen) -> tuple[int, int]:
     """Limits with which the detector counted window 0 of channel 0."""
-    return tuple(screen.page.evaluate("Array.from(liveView.update.arrays.limits.values.slice(0, 2))"))
+    return tuple(screen.page.evaluate("Array.from(liveView.spectra.update.arrays.limits.values.slice(0, 2))"))
 
 
 def cell_texts(screen) -> list[str]:
