@@ -6,35 +6,47 @@ CC ?= cc
 VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := pyproject.toml setup.py $(foreach at,xspress3/* xspress3/*/*,$(wildcard $(at)/_*.h $(at)/*_build.py $(at)/csrc/*.[ch]))
-EXTRAS := hdf5,tango,test,lint,plot
+EXTRAS := hdf5,tango,view
+ALL_EXTRAS := $(EXTRAS),load,plot,g3,ocs,clients,test,lint
 
-.PHONY: help demo test lint bench figures clean
+.PHONY: help demo test lint bench figures screenshots elements clean
 
 help:
-	@echo "make demo     see a simulated detector being acquired, streamed and written to a file"
-	@echo "make test     run all tests"
-	@echo "make lint     check style, types, imports and the C code"
-	@echo "make bench    measure, and print a table (also written to build/bench.json)"
-	@echo "make figures  draw the pictures of the README again"
-	@echo "make clean    remove what was built and the virtual environment"
+	@echo "make demo           see a simulated detector being acquired, streamed and written to a file"
+	@echo "make test           run all tests"
+	@echo "make lint           check style, types, imports and the C code"
+	@echo "make bench          measure, and print a table (also written to build/bench.json)"
+	@echo "make figures        draw the pictures of the README again"
+	@echo "make screenshots    take the pictures of the live view again; needs Chromium"
+	@echo "make elements       make the table of emission lines of the live view again"
+	@echo "make build/crossbar install the router that tests of the OCS agent need (2 minutes)"
+	@echo "make clean          remove what was built and the virtual environment"
 
 demo: $(VENV)/installed
 	@$(BIN)/xspress3 demo
 
-test: $(VENV)/installed $(VENV)/clients
+test: $(VENV)/complete
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo "make: no Chromium, so the page of the live view is not tested; install it, for example: apt-get install chromium"
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/installed
+lint: $(VENV)/complete
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/installed
+bench: $(VENV)/complete
 	$(BIN)/python -m benchmarks --output build/bench.json
 
-figures: $(VENV)/installed
+figures: $(VENV)/complete
 	$(BIN)/python doc/draw_figures.py
+
+screenshots: $(VENV)/complete
+	$(BIN)/python doc/take_screenshots.py
+
+elements: $(VENV)/complete
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check xraydb
+	$(BIN)/python doc/make_element_lines.py
 
 # What is missing is said in words before pip says it in a hundred lines.
 $(VENV)/installed: $(NATIVE)
@@ -46,10 +58,18 @@ $(VENV)/installed: $(NATIVE)
 	CC=$(CC) $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@
 
-# Clients of others are large, and only tests need them.
-$(VENV)/clients: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[clients]'
+# Tests take more, of which clients of others are large.
+$(VENV)/complete: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(ALL_EXTRAS)]'
 	@touch $@
+
+# The router of OCS, which some tests talk to. It wants old versions of common packages, so it has a place of its own.
+build/crossbar: | build
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check crossbar || { rm -rf $@; exit 1; }
+
+build:
+	mkdir -p $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

@@ -21,10 +21,12 @@ from benchmarks.library import arming_loop, physics_rate, read_cost
 from benchmarks.link import link_rows
 from benchmarks.loading import loading_rows
 from benchmarks.pipeline import PipelineRun, run_pipeline, verify
+from benchmarks.recorder import recorder_rows
 from benchmarks.rows import FLAT, NOTHING, Row, Wanted, missed
 from benchmarks.soak import soak_rows
 from benchmarks.streams import Plan, stream_rows
 from benchmarks.survival import survival_rows
+from benchmarks.view import view_rows
 
 FRAMES_PER_BLOCK = 64
 PLAYED_FRAMES = 64
@@ -149,12 +151,17 @@ PARTS = {
         "Through the Tango device: 4 x 4096 bins, uint32",
         lambda chosen, path: _device_rows(chosen.device_files, path),
     ),
+    "recorder": Part(
+        "Two ways to files: 4 x 4096 bins, uint32",
+        lambda chosen, path: recorder_rows(chosen.recorder_frames, path),
+    ),
     "survival": Part("A writer that is killed", lambda chosen, path: survival_rows(chosen.kills, path)),
     "loading": Part(
         "A session of 10,000 frames in 20 files: 4 x 4096 bins",
         lambda _chosen, path: loading_rows(path),
     ),
     "soak": Part("Three readers at once", lambda chosen, path: soak_rows(chosen.soak_frames, path)),
+    "view": Part("The live view in browsers", lambda chosen, _path: view_rows(chosen.view_seconds)),
 }
 
 
@@ -204,8 +211,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--device-files", type=int, default=1000, help="of one frame each (default: %(default)s)"
     )
+    parser.add_argument("--recorder-frames", type=int, default=50_000, help="(default: %(default)s)")
     parser.add_argument("--soak-frames", type=int, default=1_000_000, help="(default: %(default)s)")
     parser.add_argument("--kills", type=int, default=200, help="of `survival` (default: %(default)s)")
+    parser.add_argument("--view-seconds", type=float, default=10.0, help="(default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--directory", help="where the files go; on a local disk (default: a temporary one)")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a figure is not as wanted")

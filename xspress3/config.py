@@ -139,6 +139,8 @@ class StreamerConfig:
         frame has failed.
     linger
         Seconds that closing waits for readers to take what is queued.
+    allow_control
+        Whether clients of the monitor may set windows.
     curve_secret_key, curve_allowed_keys
         File with the secret key of this server and directory with the public keys of readers and of
         clients of the monitor; nobody else is admitted. `None` for both admits everybody.
@@ -162,6 +164,7 @@ class StreamerConfig:
     old_dialects: Mapping[str, int] = field(default_factory=dict)
     stall_timeout: float = 10.0
     linger: float = 10.0
+    allow_control: bool = False
     curve_secret_key: str | None = None
     curve_allowed_keys: str | None = None
 

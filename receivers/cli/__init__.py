@@ -1,4 +1,5 @@
-"""The command `xspress3-receiver`: print a stream, write it to files, show a file, capture and replay.
+"""The command `xspress3-receiver`: print a stream, write it to files, see it live, record it for ever,
+find and check what was recorded, show a file, capture and replay.
 
 Exit codes: 0 when every session was complete, 7 when frames were lost or a session broke off,
 6 when the sender failed, 130 and 143 after Ctrl-C and SIGTERM, else the `exit_code` of the error.
@@ -9,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from receivers.cli import capture, printing, replay, show, write
+from receivers.cli import capture, printing, replay, show, view, write
 from receivers.cli.reading import PROGRAM
 from receivers.cli.write import WRITER
 from receivers.recorder import command as record
@@ -23,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Reads streams of an Xspress3 detector.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (printing, write, record, sessions, capture, replay, show):
+    for command in (printing, write, view, record, sessions, capture, replay, show):
         command.add_to(commands)
     return parser
 

@@ -22,11 +22,13 @@ __all__ = [
     "DEFAULT_HOST",
     "DEFAULT_PORT",
     "add_dialect",
+    "add_keys",
     "add_stream_options",
     "any_port",
     "contract",
     "count",
     "endpoint",
+    "port",
     "rate",
     "reader_keys",
 ]
@@ -40,7 +42,7 @@ READER_KEY, SERVER_KEY = "XSPRESS3_READER_KEY", "XSPRESS3_SERVER_KEY"
 def add_stream_options(parser: argparse.ArgumentParser, name: str) -> None:
     """Add what says which stream is read, and as whom: `name` unless the user chooses another."""
     parser.add_argument("--host", default=DEFAULT_HOST, help="of the sender (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help="(default: %(default)s)")
+    parser.add_argument("--port", type=port, default=DEFAULT_PORT, help="(default: %(default)s)")
     parser.add_argument("--sessions", type=_positive, metavar="N", help="end after so many sessions")
     parser.add_argument(
         "--name",
@@ -48,6 +50,11 @@ def add_stream_options(parser: argparse.ArgumentParser, name: str) -> None:
         default=name,
         help="by which the sender knows this reader (default: %(default)s)",
     )
+    add_keys(parser)
+
+
+def add_keys(parser: argparse.ArgumentParser) -> None:
+    """Add what names the keys of a reader."""
     group = parser.add_argument_group("keys", "both or neither, as the sender has them")
     group.add_argument("--key", metavar="FILE", help=f"secret key of this reader (default: {READER_KEY})")
     group.add_argument(
@@ -80,7 +87,8 @@ def contract(text: str) -> Contract:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """A port, 1..65535."""
     value = int(text)
     if not 1 <= value <= 65535:
         raise argparse.ArgumentTypeError(f"{value}, allowed is 1..65535")
@@ -89,7 +97,7 @@ def _port(text: str) -> int:
 
 def any_port(text: str) -> int:
     """A port, or 0 for any that is free."""
-    return 0 if text == "0" else _port(text)
+    return 0 if text == "0" else port(text)
 
 
 def _positive(text: str) -> int:

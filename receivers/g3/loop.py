@@ -71,27 +71,33 @@ class G3Loop:
         try:
             while not stop.is_set():
                 attempt = time.monotonic()
-                self._attend(stop)
-                self._wait(attempt + RECONNECT_INTERVAL, stop)
+                try:
+                    self._attend(stop)
+                    self._wait(attempt + RECONNECT_INTERVAL, stop)
+                except Exception as error:  # the stream must go on, whatever it is; this is told and counted
+                    self._note_failure(error)
+                    stop.wait(RECONNECT_INTERVAL)
         finally:
             self._intake.close()
             self.status = self._make_status(State.STOPPED)
 
     def _attend(self, stop: threading.Event) -> None:
-        """Connect and record until the connection ends, for whatever reason."""
+        """Connect and record until the connection ends."""
         try:
             with Connection(self._source.host, self._source.port, timeout=CONNECT_TIMEOUT) as connection:
                 self._begin()
                 self._record(connection, stop)
         except StreamError as error:
             self._note_end(str(error))
-        except Exception as error:  # the stream must go on; this is told and counted
-            self._restarts += 1
-            logger.exception("recording of %s broke off", self._source.endpoint)
-            self._note_end(f"recording broke off, it is tried again: {type(error).__name__}: {error}")
         finally:
             self._is_connected = False
             self._intake.disconnected()
+
+    def _note_failure(self, error: Exception) -> None:
+        self._restarts += 1
+        logger.error("recording of %s broke off", self._source.endpoint, exc_info=error)
+        self._note_end(f"recording broke off, it is tried again: {type(error).__name__}: {error}")
+        self.status = self._make_status(State.FAILED)
 
     def _begin(self) -> None:
         self._is_connected = True
@@ -133,7 +139,10 @@ class G3Loop:
             self._tick()
 
     def _tell(self, line: str) -> None:
-        self._notify(printable(line, MAX_LINE))
+        try:
+            self._notify(printable(line, MAX_LINE))
+        except Exception:  # that somebody cannot be told is no reason not to record
+            logger.exception("telling %r", line)
 
     # What it is doing
 

@@ -1,4 +1,4 @@
 """The recorder as an agent of OCS, the Observatory Control System (extra `ocs`).
 
-Arrows: agent > recording, monitor; plugin names agent. Only `agent` imports OCS.
+Arrows: agent > options, monitor; plugin names agent. Only `agent` imports OCS.
 """

@@ -13,8 +13,8 @@ import txaio
 from ocs import ocs_agent, site_config
 
 from receivers.ocs.monitor import MAX_RATE, ChannelMonitor, ChannelSample, check_channels, check_rate
-from receivers.ocs.options import AGENT_CLASS, make_parser, make_recorder, monitored_endpoint
-from receivers.ocs.recorders import Recorder
+from receivers.ocs.options import AGENT_CLASS, make_agent, make_parser, monitored_endpoint
+from receivers.recorder.agent import Agent
 from xspress3.errors import ConfigurationError
 
 __all__ = ["FEED", "OcsRecorder", "json_safe", "main", "make_parser"]
@@ -38,7 +38,7 @@ class OcsRecorder:
         Where samples of channels come from; without one the feed stays silent.
     """
 
-    def __init__(self, agent: Any, recorder: Recorder, monitor: ChannelMonitor | None = None) -> None:
+    def __init__(self, agent: Any, recorder: Agent, monitor: ChannelMonitor | None = None) -> None:
         self.agent = agent
         self.log = agent.log
         self._recorder = recorder
@@ -150,7 +150,8 @@ def main(args: Sequence[str] | None = None) -> None:
     monitor = None if endpoint is None else ChannelMonitor(endpoint)
     if monitor is not None:
         monitor.target_rate = check_rate(arguments.target_rate)
-    recorder = OcsRecorder(agent, make_recorder(arguments, agent.log.warn), monitor)
+    recorders = make_agent(arguments, lambda line: agent.log.warning("{line}", line=line))
+    recorder = OcsRecorder(agent, recorders, monitor)
     agent.register_process(
         "record", recorder.start_record, recorder.stop_record, startup=arguments.auto_start
     )

@@ -7,19 +7,18 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-from receivers.g3.recorder import G3Recorder
-from receivers.g3.source import DEFAULT_STREAM, SCHEME, G3Source
 from receivers.ocs.monitor import MAX_RATE
-from receivers.ocs.recorders import Recorders, StreamRecorder
-from receivers.recorder.options import Options
+from receivers.recorder.agent import Agent
+from receivers.recorder.options import DEFAULT_STREAM_ID, Options, Source, source_from_text
 from receivers.recorder.rules import PRESETS, RECORDER, TIME_PER_FILE
-from xspress3.errors import ConfigurationError
+from receivers.recorder.streams import G3_SCHEME, make_recorder
 
-__all__ = ["AGENT_CLASS", "make_parser", "make_recorder", "monitored_endpoint"]
+__all__ = ["AGENT_CLASS", "make_agent", "make_parser", "monitored_endpoint"]
 
 AGENT_CLASS = "OcsRecorder"
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 G3_PORT = 50000
+READER = "ocs-recorder"
 
 
 def make_parser(parser: argparse.ArgumentParser | None = None) -> argparse.ArgumentParser:
@@ -45,7 +44,7 @@ def make_parser(parser: argparse.ArgumentParser | None = None) -> argparse.Argum
     )
     add("--address", default="localhost", help="of a sender of G3 frames, when there is no --stream")
     add("--port", type=int, default=G3_PORT, help="of the same")
-    add("--stream-id", default=DEFAULT_STREAM, help="where its frames do not say it")
+    add("--stream-id", default=DEFAULT_STREAM_ID, help="where its frames do not say it")
     add(
         "--monitor",
         metavar="tcp://HOST:PORT",
@@ -57,29 +56,26 @@ def make_parser(parser: argparse.ArgumentParser | None = None) -> argparse.Argum
     return parser
 
 
-def make_recorder(arguments: argparse.Namespace, notify: Callable[[str], None]) -> Recorders:
-    """A recorder of all streams that `arguments` name."""
+def make_agent(arguments: argparse.Namespace, notify: Callable[[str], None]) -> Agent:
+    """Recorders of all streams that `arguments` name."""
     preset = PRESETS[arguments.preset]
     if arguments.gap is not None:
         preset = dataclasses.replace(preset, gap=arguments.gap)
     directories = tuple(arguments.data_dir or [Path("/data")])
     options = Options(directories, preset=preset, time_per_file=arguments.time_per_file)
-    streams = arguments.stream or [f"{SCHEME}{arguments.address}:{arguments.port}={arguments.stream_id}"]
-    return Recorders([_stream_recorder(stream, options, notify) for stream in streams])
+    streams = arguments.stream or [f"{G3_SCHEME}{arguments.address}:{arguments.port}={arguments.stream_id}"]
+    sources = [Source(*source_from_text(stream), reader=READER) for stream in streams]
+    return Agent([make_recorder(source, options, notify) for source in sources])
 
 
 def monitored_endpoint(arguments: argparse.Namespace) -> str | None:
     """Address of the stream whose channels can be monitored, if there is one."""
     if arguments.monitor:
         return str(arguments.monitor)
-    native = [str(stream).partition("=")[0] for stream in arguments.stream if not stream.startswith(SCHEME)]
+    native = [
+        str(stream).partition("=")[0] for stream in arguments.stream if not stream.startswith(G3_SCHEME)
+    ]
     return native[0] if native else None
-
-
-def _stream_recorder(stream: str, options: Options, notify: Callable[[str], None]) -> StreamRecorder:
-    if stream.startswith(SCHEME):
-        return G3Recorder(G3Source.parse(stream), options, notify)
-    raise ConfigurationError(f"stream {stream!r}, allowed is {SCHEME}HOST:PORT")
 
 
 def _truth(text: str) -> bool:

@@ -55,7 +55,7 @@ def _add_streams(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="tcp://HOST:PORT[=STREAM_ID]",
-        help="repeatable; takes the place of --address and --port",
+        help="or g3://HOST:PORT for G3 frames; repeatable; takes the place of --address and --port",
     )
     group.add_argument("--address", default="127.0.0.1", help="of the sender (default: %(default)s)")
     group.add_argument("--port", type=int, default=9999, help="(default: %(default)s)")
@@ -156,10 +156,14 @@ def _exit_code(agent: Agent, signals: list[int]) -> int:
 
 
 def _recorders(arguments: argparse.Namespace) -> list[Recorder]:
-    from receivers.recorder.loop import StreamRecorder  # noqa: PLC0415
+    from receivers.recorder.streams import make_recorder  # noqa: PLC0415
 
+    texts = arguments.stream or [f"tcp://{arguments.address}:{arguments.port}"]
+    endpoints = [text.partition("=")[0] for text in texts]
+    if len(set(endpoints)) < len(endpoints):
+        raise ConfigurationError(f"a stream is named twice in {', '.join(endpoints)}")
     options = _options(arguments)
-    return [StreamRecorder(source, options, _tell) for source in _sources(arguments)]
+    return [make_recorder(_source(text, arguments), options, _tell) for text in texts]
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -180,21 +184,13 @@ def _options(arguments: argparse.Namespace) -> Options:
     )
 
 
-def _sources(arguments: argparse.Namespace) -> list[Source]:
+def _source(text: str, arguments: argparse.Namespace) -> Source:
     from receivers.recorder.options import DEFAULT_STREAM_ID, Source, source_from_text  # noqa: PLC0415
 
-    secure = _reader_keys(arguments)
-    texts = arguments.stream or [f"tcp://{arguments.address}:{arguments.port}"]
-    sources = []
-    for text in texts:
-        endpoint, stream_id = source_from_text(text)
-        if stream_id == DEFAULT_STREAM_ID:
-            stream_id = arguments.stream_id or DEFAULT_STREAM_ID
-        sources.append(Source(endpoint, stream_id, arguments.name, secure))
-    endpoints = [source.endpoint for source in sources]
-    if len(set(endpoints)) < len(endpoints):
-        raise ConfigurationError(f"a stream is named twice in {endpoints}")
-    return sources
+    endpoint, stream_id = source_from_text(text)
+    if stream_id == DEFAULT_STREAM_ID:
+        stream_id = arguments.stream_id or DEFAULT_STREAM_ID
+    return Source(endpoint, stream_id, arguments.name, _reader_keys(arguments))
 
 
 def _reader_keys(arguments: argparse.Namespace) -> Callable[[zmq.Socket[bytes]], None]:

@@ -48,7 +48,9 @@ class Display:
     def tick(self, streams: Sequence[StreamStatus], *, force: bool = False) -> None:
         """Show `streams` when it is time, or something has changed that people want to know at once."""
         now = time.monotonic()
-        changed = [(status.state, status.degraded, status.last_file) for status in streams]
+        changed: list[tuple[object, ...]] = [
+            (status.state, status.degraded, status.last_file) for status in streams
+        ]
         is_news = changed != self._shown and self._live is None and not self._as_json
         if not force and not is_news and now < self._due:
             return

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from receivers.recorder.names import Shelf
-from receivers.sessions.index import SessionIndex, index_path
+from receivers.sessions.index import IndexState, SessionIndex, index_path
+from receivers.sessions.session import read_session
 from xspress3.errors import ConfigurationError
 from xspress3.stream import SessionStart
 
@@ -75,9 +76,13 @@ def _file_end(index: SessionIndex, number: int) -> int:
 
 
 def _read(data_dir: Path, stream_id: str, session_id: int) -> SessionIndex | None:
-    """The index, which a dead recorder left a second behind its files: what it does not know comes twice."""
+    """The index, or what the files say where it may be behind them because its recorder died."""
+    index: SessionIndex | None = None
     try:
-        return SessionIndex.read(index_path(data_dir, stream_id, session_id))
-    except ConfigurationError as error:
+        index = SessionIndex.read(index_path(data_dir, stream_id, session_id))
+        if index.state is IndexState.CLOSED:
+            return index
+        return read_session(stream_id, session_id, data_dir).as_index()
+    except (OSError, ConfigurationError) as error:
         logger.debug("session %s: %s", session_id, error)
-        return None
+        return index

@@ -19,9 +19,12 @@ from receivers.sessions.index import FileEntry, FileKind, IndexState, Missing, S
 from xspress3.stream import Block, SessionStart
 from xspress3.stream.tracker import Gap
 
-__all__ = ["Record", "Totals"]
+__all__ = ["INDEX_INTERVAL", "Record", "Totals"]
 
 INDEX_INTERVAL = 1.0
+"""Seconds between two indexes at least, but at the end of a session."""
+COUNTS_INTERVAL = 5.0
+"""Seconds after which the index is written anew though only counts have changed: the disk waits for it."""
 MAX_RANGES = 10_000
 """Ranges of missing frames that an index lists; all of them are counted, and stand in the files."""
 PROPER_ENDS = (Outcome.COMPLETE, Outcome.STOPPED, Outcome.RESTARTED)
@@ -85,7 +88,8 @@ class Record:
         self._first_frame = first_frame
         self._on_open = on_open
         self._missing: list[Gap] = []
-        self._index_due = self._flush_due = 0.0
+        self._index_due = self._flush_due = self._indexed_at = 0.0
+        self._last_index: SessionIndex | None = None
         self._flush_interval = options.flush_interval
         self._index_path = index_path(options.data_dirs[0], stream_id, session_id)
         self._series = FileSeries(
@@ -98,7 +102,6 @@ class Record:
             first_part=first_part,
             on_open=self._opened,
         )
-        self._write_index(self._index(IndexState.OPEN))
 
     def _path_of(self, part: int) -> str:
         directory = session_directory(Path(), self.session_id, self.stream_id)
@@ -165,7 +168,7 @@ class Record:
     def roll(self) -> None:
         """Finish the open file; the next frame opens another one."""
         self._series.roll()
-        self._write_index(self._index(IndexState.OPEN))
+        self._want_index()
 
     def finish(self, report: SessionReport) -> None:
         """Close all and write the index for the last time; may be tried again after an error.
@@ -179,6 +182,12 @@ class Record:
         self._series.finish(mine)
         self._write_index(self._index(IndexState.CLOSED, mine))
 
+    def write_index_again(self) -> bool:
+        """Write the index that could not be written; whether it is there now."""
+        if self.index_error and self._last_index is not None:
+            self._write_index(self._last_index)
+        return not self.index_error
+
     def cut(self, why: str) -> None:
         """Close all, because what comes next belongs to another record; as `finish`."""
         self.finish(self._report_of_cut(why))
@@ -189,8 +198,12 @@ class Record:
         return self._series.frames_waiting
 
     def _opened(self, file: PartFile) -> None:
-        self._index_due = 0.0  # with the next tick, when the file has what it begins with
+        self._want_index()
         self._on_open(file)
+
+    def _want_index(self) -> None:
+        """Have the index written soon: files have changed."""
+        self._index_due = min(self._index_due, self._indexed_at + INDEX_INTERVAL)
 
     def _as_seen_here(self, report: SessionReport) -> SessionReport:
         """`report` for the frames of this record, which may be a part of the session."""
@@ -201,7 +214,7 @@ class Record:
             session_id=self.session_id,
             frames_received=totals.frames_taken,
             frames_lost=totals.frames_lost,
-            duplicates=totals.duplicates,
+            duplicates=totals.duplicates + report.duplicates,
             is_complete=is_whole,
         )
 
@@ -235,6 +248,7 @@ class Record:
         lost = self.totals.frames_lost + sum(stop - first for first, stop, _ in self._missing_before())
         expected = self._start.n_frames if report is None else report.frames_expected
         expected = None if expected is None else max(expected - self._first_frame, 0)
+        duplicates = self.totals.duplicates if report is None else report.duplicates
         is_complete = report is not None and report.outcome in PROPER_ENDS and not lost
         return SessionIndex(
             stream_id=self.stream_id,
@@ -246,7 +260,7 @@ class Record:
             frames_expected=expected,
             frames_written=written,
             frames_lost=lost,
-            duplicates=self.totals.duplicates + (0 if before is None else before.duplicates),
+            duplicates=duplicates + (0 if before is None else before.duplicates),
             missing=missing,
             complete=is_complete and (expected is None or written == expected),
             files=(*files, *map(self._entry, self._series.files)),
@@ -277,11 +291,14 @@ class Record:
 
     def _write_index(self, index: SessionIndex) -> None:
         """Write it; that it could not be is told in the status, and mended by the next time."""
-        self._index_due = time.monotonic() + INDEX_INTERVAL
+        self._indexed_at = time.monotonic()
+        self._index_due = self._indexed_at + COUNTS_INTERVAL
+        self._last_index = index
         try:
             self._index_path.parent.mkdir(parents=True, exist_ok=True)
             index.write(self._index_path)
         except OSError as error:  # SinkError is one
+            self._want_index()
             self.index_error = f"the index {self._index_path} cannot be written: {error}"
         else:
             self.index_error = ""

@@ -10,6 +10,7 @@ from receivers.hdf5.part_file import PartFile
 from receivers.recorder.held import NO_ROOM, Held, HeldQueue, Item, payload_bytes
 from receivers.recorder.lock import StreamLock
 from receivers.recorder.options import Options
+from receivers.recorder.record import INDEX_INTERVAL, Record
 from receivers.recorder.recording import Recording, geometry_of
 from receivers.recorder.status import Counts, Meter
 from receivers.report import SessionReport
@@ -95,6 +96,9 @@ class RecorderSink:
         self._recording: Recording | None = None
         self._lock: tuple[str, StreamLock] | None = None
         self._retry_at = 0.0
+        self._without_index: list[Record] = []
+        """Whose files are closed, and whose index no disk has taken yet."""
+        self._index_due = 0.0
 
     def begin(self, start: SessionStart) -> None:
         """Take a session.
@@ -146,6 +150,8 @@ class RecorderSink:
             self._drain()
             if self._recording is not None and not len(self.queue):
                 self._tick_recording(self._recording, now)
+        if self._without_index and now >= self._index_due:
+            self._write_indexes()
         self._on_tick()
 
     def close(self) -> None:
@@ -154,6 +160,9 @@ class RecorderSink:
         while len(self.queue):
             self._give_up(self.queue.head)
             self.queue.drop_head()
+        self._write_indexes()
+        for record in self._without_index:
+            self._notify(record.index_error)
         lock, self._lock = self._lock, None
         if lock is not None:
             lock[1].close()
@@ -184,6 +193,7 @@ class RecorderSink:
         """What somebody should look at."""
         record = None if self._recording is None else self._recording.record
         reasons = [self.facts.blocked, "" if record is None else record.index_error]
+        reasons += [record.index_error for record in self._without_index]
         if self.facts.lost_here:
             reasons.append(f"{self.facts.lost_here} frames were lost for want of space")
         return [reason for reason in reasons if reason]
@@ -309,6 +319,12 @@ class RecorderSink:
         facts.duplicates += recording.duplicates
         facts.written_before += sum(record.frames_written for record in recording.records)
         self.is_broken = self.is_broken or any(record.is_broken for record in recording.records)
+        self._without_index += [record for record in recording.records if record.index_error]
+
+    def _write_indexes(self) -> None:
+        """Write what a full disk refused; the sessions behind it did not wait for that."""
+        self._index_due = time.monotonic() + INDEX_INTERVAL
+        self._without_index = [one for one in self._without_index if not one.write_index_again()]
 
     # Names
 

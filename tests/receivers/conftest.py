@@ -98,6 +98,11 @@ class Sender:
             assert time.monotonic() < deadline, "the reader stayed"
             self._publisher.serve(0.05)
 
+    def serve(self) -> bool:
+        """Hear readers for a moment; always true."""
+        self._publisher.serve(0.01)
+        return True
+
     def raw(self, *parts: bytes) -> None:
         self._publisher.send_item(Outgoing(None, raw=list(parts)))
 

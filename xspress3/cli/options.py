@@ -91,6 +91,11 @@ def add_stream(parser: argparse.ArgumentParser) -> None:
         default=MONITOR_PORT,
         help="monitor port, 0 for any (default: %(default)s)",
     )
+    group.add_argument(
+        "--allow-control",
+        action="store_true",
+        help="let whoever reaches the monitor port set windows, as a live view with --control does",
+    )
     group.add_argument("--stream-id", default="xspress3", help="name of the source (default: %(default)s)")
     group.add_argument(
         "--old-dialect",
@@ -163,6 +168,7 @@ def streamer_config(arguments: argparse.Namespace) -> StreamerConfig:
         interface=arguments.interface,
         data_port=arguments.port,
         monitor_port=arguments.monitor_port,
+        allow_control=arguments.allow_control,
         compression=arguments.compression,
         old_dialects=_ports(arguments.old_dialect),
         compression_threads=arguments.compression_threads,

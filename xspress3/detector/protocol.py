@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from xspress3.model import Acquisition, DetectorInfo, Timing
+from xspress3.model import Acquisition, DetectorInfo, Timing, Window
 
 __all__ = ["Detector", "Ready"]
 
@@ -40,6 +40,9 @@ class Detector(Protocol):
 
     def windows(self) -> list[list[tuple[int, int]]]:
         """Lowest and highest bin of the two windows of each channel that are in force."""
+
+    def set_window(self, channel: int, window: int, limits: Window) -> None:
+        """Choose the bins that window scaler 0 or 1 of a channel counts."""
 
     def timing(self, acquisition: Acquisition) -> Timing:
         """What `arm` would make the hardware do; touches nothing.

@@ -6,8 +6,11 @@ nobody takes. A request is one part:
 =============  =======================================================================
 `latest`, ``   the newest frame as a `block` message of one frame; `alive` before the first
 `status`       one JSON object of type `status`
+`{...}`        a command in JSON, where that is allowed: an object of type `done`
 anything else  one JSON object of type `error` with a text
 =============  =======================================================================
+
+The only command is `{"type": "set_window", "channel": 0, "window": 0, "low": 100, "high": 200}`.
 """
 
 from __future__ import annotations
@@ -23,9 +26,12 @@ from typing import Any, Union
 import numpy as np
 import zmq
 
+from xspress3.errors import ProtocolError, StateError, Xspress3Error
+from xspress3.model import Window
 from xspress3.stream import Alive, Block, EncodedArray, Envelope, encode
 from xspress3.stream.codec import SCHEMA
 from xspress3.stream.control import MAX_REQUEST_BYTES
+from xspress3.stream.fields import integer, object_of_bytes
 from xspress3.stream.security import no_keys
 from xspress3.stream.sockets import bind
 from xspress3.streamer.latest import LatestFrame, Snapshot
@@ -51,6 +57,9 @@ class MonitorServer:
         Gives the state of the streamer as plain values.
     secure
         Puts keys on the socket, where there are any.
+    set_window
+        Chooses limits for a window of a channel, and tells whether they hold at once; `None` where
+        clients may not do that.
     """
 
     def __init__(
@@ -61,8 +70,10 @@ class MonitorServer:
         latest: LatestFrame,
         status: Callable[[], dict[str, Any]],
         secure: Callable[[zmq.Socket[bytes]], None] = no_keys,
+        set_window: Callable[[int, int, Window], bool] | None = None,
     ) -> None:
         self._secure = secure
+        self._set_window = set_window
         self._context = context
         self._wanted = endpoint
         self._stream_id = stream_id
@@ -110,15 +121,39 @@ class MonitorServer:
             return self._latest_frame()
         if request == b"status":
             return [_json("status", self._status())]
+        if request is not None and request.startswith(b"{"):
+            return [self._obey(request)]
         shown = " | ".join(repr(part[:40]) for part in body[:_MAX_PARTS])
         text = f"request of {len(body)} parts, {shown}: allowed is one part, 'latest' or 'status'"
         return [_json("error", {"text": text})]
+
+    def _obey(self, request: bytes) -> bytes:
+        """The answer to a command; what is wrong with it is told, and ends nothing."""
+        try:
+            if self._set_window is None:
+                raise StateError("commands are not allowed: the sender was started without --allow-control")
+            channel, window, limits = _window_of(request)
+            holds = self._set_window(channel, window, limits)
+        except Xspress3Error as error:
+            return _json("error", {"text": str(error)})
+        since = "" if holds else " from the next session on"
+        text = f"channel {channel}: window {window} is {limits.low}..{limits.high}{since}"
+        logger.info("%s, by a client of the monitor", text)
+        return _json("done", {"text": text, "holds_at_once": holds})
 
     def _latest_frame(self) -> list[Buffer]:
         snapshot = self._latest.get()
         if snapshot is None:
             return encode(Alive(Envelope(self._stream_id, None, 0, time.time_ns()), "no frame yet"))
         return encode(_one_frame(self._stream_id, snapshot))
+
+
+def _window_of(request: bytes) -> tuple[int, int, Window]:
+    said = object_of_bytes(request, MAX_REQUEST_BYTES, "command")
+    if said.get("type") != "set_window":
+        raise ProtocolError(f"command {str(said.get('type'))[:40]!r}, known is 'set_window'")
+    limits = Window(integer(said, "low"), integer(said, "high"))
+    return integer(said, "channel"), integer(said, "window"), limits
 
 
 def _one_frame(stream_id: str, snapshot: Snapshot) -> Block:

@@ -71,6 +71,11 @@ class Session:
         return Counts(self.acquired, self.streamed, self.lost)
 
     @property
+    def in_ring(self) -> int:
+        """Frames that are complete and will still be read."""
+        return 0 if self.read_out.is_set() else max(self.complete - self.acquired - self.lost, 0)
+
+    @property
     def arrays(self) -> tuple[ArrayInfo, ...]:
         """What each block carries."""
         info = self.info

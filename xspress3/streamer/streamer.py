@@ -21,7 +21,7 @@ import zmq
 from xspress3.config import StreamerConfig
 from xspress3.detector import Detector
 from xspress3.errors import AcquisitionTimeoutError, ConfigurationError, ShutdownTimeoutError, StateError
-from xspress3.model import Acquisition
+from xspress3.model import Acquisition, Window
 from xspress3.stream import Envelope, FrameRing, ReaderStatus, encode
 from xspress3.stream.security import ClientGate, no_keys, server_keys
 from xspress3.stream.sockets import warn_of_everybody
@@ -32,6 +32,7 @@ from xspress3.streamer.monitor import MonitorServer
 from xspress3.streamer.send import SendLoop
 from xspress3.streamer.session import Counts, Session, choose_frames_per_block
 from xspress3.streamer.session_ids import SessionIds
+from xspress3.streamer.windows import WindowWishes
 from xspress3.worker import Worker
 
 __all__ = ["State", "Status", "Streamer"]
@@ -55,7 +56,10 @@ class State(str, Enum):
 
 @dataclass(frozen=True)
 class Status:
-    """What a streamer does, how far it is, and who listens."""
+    """What a streamer does, how far it is, and who listens.
+
+    `in_ring` are frames of the session that wait in the detector's ring, which holds `ring_frames`.
+    """
 
     state: State
     session_id: int | None
@@ -63,6 +67,8 @@ class Status:
     counts: Counts
     readers: tuple[ReaderStatus, ...]
     error: str
+    in_ring: int = 0
+    ring_frames: int = 0
 
     @property
     def n_readers(self) -> int:
@@ -79,6 +85,8 @@ class Status:
             "acquired": counts.acquired,
             "streamed": counts.streamed,
             "lost": counts.lost,
+            "in_ring": self.in_ring,
+            "ring_frames": self.ring_frames,
             "n_readers": self.n_readers,
             "readers": [reader.as_dict() for reader in self.readers],
             "error": self.error,
@@ -118,6 +126,7 @@ class Streamer:
         self._is_closed = False
         self._session_ids = SessionIds(self.config.stream_id)
         self._latest = LatestFrame()
+        self._window_wishes = WindowWishes(detector)
         self.history = ScalerHistory()
         self._start_workers()
         warn_of_everybody(self.config.interface, has_keys=self.config.curve_secret_key is not None)
@@ -138,6 +147,7 @@ class Streamer:
             self._latest,
             lambda: self.status().as_dict(),
             secure,
+            self.set_window if config.allow_control else None,
         )
         self._workers = {
             "acquire": Worker("xsp3-acquire", self._acquire.run, self._worker_failed, self._acquire.wake),
@@ -195,6 +205,8 @@ class Streamer:
             counts=Counts() if session is None else session.counts,
             readers=tuple(self._send.readers),
             error="" if error is None else f"{type(error).__name__}: {error}",
+            in_ring=0 if session is None else session.in_ring,
+            ring_frames=self._detector.info.ring_frames,
         )
 
     def wait_readers(
@@ -272,6 +284,7 @@ class Streamer:
         with self._command:
             if self.state is not State.IDLE:
                 raise StateError(f"arm while {self.state.value}, allowed while idle; {self.status().error}")
+            self._window_wishes.apply()
             session = self._new_session(acquisition, metadata or {})
             self._detector.arm(acquisition)
             self._session = session
@@ -312,6 +325,33 @@ class Streamer:
         if self._ring is None or self._ring.shape != (frames_per_block, info.n_channels, info.n_bins):
             self._ring = FrameRing(N_SLOTS, frames_per_block, info.n_channels, info.n_bins)
         return self._ring
+
+    def set_window(self, channel: int, window: int, limits: Window) -> bool:
+        """Choose the bins that window scaler 0 or 1 of a channel counts; waits for no other command.
+
+        Returns
+        -------
+        :
+            Whether it holds at once; else from the next session on, because the start of the one that
+            is on has told what its frames count.
+
+        Raises
+        ------
+        ConfigurationError
+            When the detector has no such channel, window or bins.
+        SdkError
+            When the library refuses.
+        """
+        self._window_wishes.note(channel, window, limits)
+        if not self._command.acquire(blocking=False):
+            return False
+        try:
+            if self.state is not State.IDLE:
+                return False
+            self._window_wishes.apply()
+        finally:
+            self._command.release()
+        return True
 
     def trigger(self) -> None:
         """Give one software trigger.

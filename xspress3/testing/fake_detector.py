@@ -9,7 +9,16 @@ import numpy.typing as npt
 
 from xspress3.detector import Ready
 from xspress3.errors import CircularBufferOverrunError
-from xspress3.model import N_SCALERS, SCALER_NAMES, Acquisition, DetectorInfo, Generation, Timing, TriggerMode
+from xspress3.model import (
+    N_SCALERS,
+    SCALER_NAMES,
+    Acquisition,
+    DetectorInfo,
+    Generation,
+    Timing,
+    TriggerMode,
+    Window,
+)
 
 __all__ = ["FakeDetector", "fake_frames"]
 
@@ -80,6 +89,7 @@ class FakeDetector:
         self._lock = threading.Lock()  # guards the two below, set by tests, read by the acquire thread
         self._complete = 0
         self._oldest = 0
+        self._windows = [[(0, 0), (0, 0)] for _ in range(n_channels)]
 
     def finish(self, n_frames: int) -> None:
         """Let frames up to `n_frames` be complete, from the next arming on."""
@@ -92,8 +102,12 @@ class FakeDetector:
             self._oldest = before
 
     def windows(self) -> list[list[tuple[int, int]]]:
-        """Windows 0..0 everywhere."""
-        return [[(0, 0), (0, 0)] for _ in range(self.info.n_channels)]
+        """Windows 0..0, unless they were set."""
+        return [list(pair) for pair in self._windows]
+
+    def set_window(self, channel: int, window: int, limits: Window) -> None:
+        """Note it."""
+        self._windows[channel][window] = (limits.low, limits.high)
 
     def timing(self, acquisition: Acquisition) -> Timing:
         """The period asked for, with no gap."""

@@ -9,7 +9,9 @@ import time
 
 import pytest
 
+from receivers.g3.recorder import G3Recorder
 from receivers.g3.source import G3Source
+from receivers.recorder.options import Options
 from receivers.recorder.rules import Preset
 from receivers.recorder.status import State
 from tests.receivers.g3.conftest import Sender, free_port, wait_for
@@ -201,6 +203,18 @@ def test_a_file_system_that_fills_up_and_is_freed_loses_no_frame(sender, record,
     finally:
         recorder.close()
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_listener_that_fails_does_not_end_the_recording(raw_sender, tmp_path):
+    def refuse(line):
+        raise ValueError(line)
+
+    source, options = G3Source("127.0.0.1", raw_sender.port), Options((tmp_path,), min_free_bytes=0)
+    with G3Recorder(source, options, refuse) as recorder:
+        recorder.start()
+        raw_sender.serve(encode(scan(0)))
+        raw_sender.serve(encode(scan(5)))
+        wait_written(recorder, 2)
 
 
 def test_it_stops_while_nobody_sends_and_may_be_started_again(record):

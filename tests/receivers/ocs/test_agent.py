@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import threading
 
+import h5py
 import pytest
 
 from receivers.g3.recorder import G3Recorder
 from receivers.g3.source import G3Source
 from receivers.ocs.agent import FEED, OcsRecorder, json_safe
 from receivers.ocs.monitor import ChannelMonitor
-from receivers.ocs.recorders import Recorders
+from receivers.ocs.options import make_agent, make_parser, monitored_endpoint
+from receivers.recorder.agent import Agent
 from receivers.recorder.options import Options
+from tests.receivers.conftest import DETECTOR_DATA
 from tests.receivers.ocs.conftest import free_port, wait_for
 
 
@@ -44,7 +47,7 @@ def running():
 
 
 def test_record_runs_until_it_is_told_to_stop_and_says_so(stub_agent, session, recorder, running):
-    agent = OcsRecorder(stub_agent, Recorders([recorder]))
+    agent = OcsRecorder(stub_agent, Agent([recorder]))
     results, thread = running(agent, session)
     wait_for(lambda: session.data.get("streams", [{}])[0].get("state") == "waiting", "it does not record")
 
@@ -58,7 +61,7 @@ def test_record_runs_until_it_is_told_to_stop_and_says_so(stub_agent, session, r
 
 
 def test_record_may_be_started_again(stub_agent, session, recorder, running):
-    agent = OcsRecorder(stub_agent, Recorders([recorder]))
+    agent = OcsRecorder(stub_agent, Agent([recorder]))
     for _ in range(2):
         _, thread = running(agent, session)
         wait_for(lambda: session.data.get("streams", [{}])[0].get("state") == "waiting", "it does not record")
@@ -68,7 +71,7 @@ def test_record_may_be_started_again(stub_agent, session, recorder, running):
 
 
 def test_session_data_are_json(stub_agent, session, recorder, running):
-    agent = OcsRecorder(stub_agent, Recorders([recorder]))
+    agent = OcsRecorder(stub_agent, Agent([recorder]))
     running(agent, session)
     wait_for(lambda: session.data, "no data")
 
@@ -102,11 +105,34 @@ def test_a_recorder_that_loses_data_is_shown_as_degraded(stub_agent, session, ru
     assert session.data["time_to_full"] is None
 
 
+def test_frames_of_an_xspress3_are_recorded_too(stub_agent, session, running, sender, tmp_path):
+    arguments = make_parser().parse_args(["--data-dir", str(tmp_path), "--stream", sender.endpoint])
+    agent = OcsRecorder(stub_agent, make_agent(arguments, lambda _line: None))
+    _, thread = running(agent, session)
+    sender.wait_joined()
+    sender.start(8)
+    sender.block(0)
+    sender.block(4)
+    sender.end(8)
+
+    def is_written():
+        streams = session.data.get("streams")
+        return streams and streams[0]["counts"]["written"] == 8
+
+    wait_for(is_written, "not recorded")
+    agent.stop_record(session, {})
+    thread.join(30)
+    assert monitored_endpoint(arguments) == sender.endpoint
+    (path,) = tmp_path.rglob("*.h5")
+    with h5py.File(path) as file:
+        assert (file[f"{DETECTOR_DATA}/data"][()] == sender.truth.histogram(0, 8)).all()
+
+
 def test_monitored_channels_go_to_the_feed_until_there_are_none(
     stub_agent, session, recorder, running, sender
 ):
     monitor = ChannelMonitor(sender.endpoint)
-    agent = OcsRecorder(stub_agent, Recorders([recorder]), monitor)
+    agent = OcsRecorder(stub_agent, Agent([recorder]), monitor)
     assert agent.set_monitored_channels(session, {"channels": [1]}) == (True, "Set monitored channels to [1]")
     running(agent, session)
     sender.wait_joined()
@@ -134,7 +160,7 @@ def test_monitored_channels_go_to_the_feed_until_there_are_none(
 
 def test_what_cannot_be_monitored_is_refused_in_words(stub_agent, session, recorder, sender):
     monitor = ChannelMonitor(sender.endpoint)
-    agent = OcsRecorder(stub_agent, Recorders([recorder]), monitor)
+    agent = OcsRecorder(stub_agent, Agent([recorder]), monitor)
 
     assert agent.set_monitored_channels(session, {"channels": list(range(7))}) == (
         False,
@@ -147,6 +173,6 @@ def test_what_cannot_be_monitored_is_refused_in_words(stub_agent, session, recor
 
 
 def test_without_a_stream_of_channels_there_is_nothing_to_monitor(stub_agent, session, recorder):
-    agent = OcsRecorder(stub_agent, Recorders([recorder]))
+    agent = OcsRecorder(stub_agent, Agent([recorder]))
 
     assert agent.set_monitored_channels(session, {"channels": [1]})[0] is False

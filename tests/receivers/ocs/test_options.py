@@ -4,7 +4,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from receivers.ocs.options import make_parser, make_recorder, monitored_endpoint
+from receivers.ocs.options import make_agent, make_parser, monitored_endpoint
 from xspress3.errors import ConfigurationError
 
 
@@ -42,7 +42,7 @@ def test_the_arguments_of_the_predecessor_make_a_recorder(tmp_path):
         [*words, "--address", "smurf-stream-sim", "--stream-id", "crate1slot2"]
     )
 
-    (stream,) = make_recorder(arguments, print).snapshot()["streams"]
+    (stream,) = make_agent(arguments, print).snapshot()["streams"]
 
     assert (stream["endpoint"], stream["stream_id"]) == ("g3://smurf-stream-sim:50000", "crate1slot2")
     assert monitored_endpoint(arguments) is None
@@ -51,7 +51,7 @@ def test_the_arguments_of_the_predecessor_make_a_recorder(tmp_path):
 def test_values_that_cannot_be_are_refused(tmp_path):
     arguments = make_parser().parse_args(["--data-dir", str(tmp_path), "--stream", "g3://nowhere"])
     with pytest.raises(ConfigurationError):
-        make_recorder(arguments, print)
+        make_agent(arguments, print)
 
 
 def test_the_plugin_names_an_agent_that_can_be_loaded():

@@ -2,7 +2,11 @@
 
 import pytest
 
+from receivers.recorder.options import Options
 from receivers.recorder.rules import AGGREGATOR, RECORDER, Preset
+from receivers.recorder.sink import RecorderSink
+from receivers.report import Outcome
+from receivers.session import Session
 from receivers.sessions.index import IndexState
 from tests.receivers.conftest import SESSION
 
@@ -147,7 +151,8 @@ def test_a_recorder_that_is_started_again_goes_on_in_the_next_part(bench, sender
     sender.block(4)
     sender.block(8)
     sender.end(12)
-    index = bench.until_closed(SESSION)
+    bench.until(lambda: bench.index(SESSION).complete, "the session is complete")
+    index = bench.index(SESSION)
 
     assert [(entry.part, entry.first_frame) for entry in index.files] == [(0, 0), (1, 4)]
     assert bench.frames() == list(range(12))
@@ -165,13 +170,28 @@ def test_frames_that_are_played_again_to_a_restarted_recorder_are_not_written_tw
 
     sender.send(sender.start_message(8, is_repeat=True, start_time_ns=SESSION * 10**9))
     sender.block(0)
-    sender.block(2, 4)
-    sender.block(6, 2)
+    sender.block(4)
     sender.end(8)
-    bench.until_closed(SESSION)
+    bench.until(lambda: bench.index(SESSION).complete, "the session is complete")
 
-    bench.until(lambda: again.status().counts.duplicates == 4 or bench.lines[-1] == "")
-    assert bench.frames() == list(range(4)) + list(range(4, 8))
+    assert bench.frames() == list(range(8))
+    assert bench.index(SESSION).duplicates == 4
+    bench.until(lambda: again.status().counts.duplicates == 4)
+
+
+def test_of_a_block_that_was_recorded_in_part_the_rest_is_written(bench, sender):
+    start = sender.start_message(8, start_time_ns=SESSION * 10**9)
+    for blocks in ([(0, 4)], [(0, 2), (2, 6)]):
+        sink = RecorderSink(Options((bench.data_dir,), min_free_bytes=0), "xsp3")
+        sink.begin(start)
+        for first, n_frames in blocks:
+            sink.write(sender.block_message(first, n_frames))
+        sink.end(Session(start, []).close(Outcome.COMPLETE)[0])
+        sink.close()
+
+    assert bench.frames() == list(range(8))
+    assert [entry.first_frame for entry in bench.index(SESSION).files] == [0, 4]
+    assert bench.index(SESSION).duplicates == 4
 
 
 def test_another_session_with_an_id_that_was_used_gets_the_next_one(bench, sender):

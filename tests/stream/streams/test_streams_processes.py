@@ -135,7 +135,7 @@ def test_a_sender_elsewhere_that_closes_says_so(run, join, way):
 
 @pytest.mark.parametrize("way", ELSEWHERE)
 def test_a_sender_that_is_killed_is_missed_after_three_signs_of_life(run, join, way):
-    sender = start_sender(run, way)
+    sender = start_sender(run, way, heartbeat=0.3)
     reader = join(sender.params)
     let_send(sender, 0, 5)
 
@@ -282,3 +282,13 @@ def test_within_a_process_params_of_elsewhere_lead_nowhere(run):
 
     with InputStream() as again, pytest.raises(ValueError, match="nobody sends at"):
         again.connect(output.params)
+
+
+def test_a_program_that_fails_before_it_closes_its_stream_ends(run):
+    forgetful = run(
+        "from xspress3.stream import OutputStream\n"
+        "OutputStream().configure(protocol='tcp')\n"
+        "raise SystemExit('nobody closed')"
+    )
+
+    assert forgetful.wait(timeout=20) == 1

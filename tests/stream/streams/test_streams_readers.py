@@ -452,7 +452,7 @@ def test_borrowing_is_refused_where_it_could_not_keep_its_word(make_output):
 def test_readers_at_the_socket_of_a_shared_stream_hear_of_it_while_it_waits(
     make_output, join, in_background, monkeypatch, tmp_path, way
 ):
-    output = make_output(**{**narrow(way), "heartbeat": 0.05, "queue_messages": 64})
+    output = make_output(**{**narrow(way), "heartbeat": 0.25, "queue_messages": 64})
     stuck = join(output, "stuck")
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("XSPRESS3_SHARED_MEMORY", str(tmp_path))  # as on another host
@@ -463,7 +463,7 @@ def test_readers_at_the_socket_of_a_shared_stream_hear_of_it_while_it_waits(
 
     sender = in_background(output.send, ramp(output.last_index, LARGE))
     with pytest.raises(StreamTimeoutError):
-        far.recv(timeout=0.4)
+        far.recv(timeout=1)
     stuck.close()
     sender.join(5)
 

@@ -82,6 +82,17 @@ class ShmPublisher:
         self._write(self._bare(samples), samples[1], give_up)
         self.control.pass_on(samples, block, give_up)
 
+    def send_straight(self, samples: Samples, block: Callable[[], Block]) -> bool:
+        """As `send_samples`, unless it must wait or the socket has readers: `False`, nothing is done."""
+        if self.control.n_readers:
+            return False
+        try:
+            self.ring.write(self._bare(samples), samples[1], 0)
+        except StreamTimeoutError:
+            return False
+        self.control.pass_on(samples, block)
+        return True
+
     def borrow(self, n_bytes: int, give_up: Callable[[], bool] = lambda: False) -> npt.NDArray[np.uint8]:
         """Memory of a slot to be filled; `commit` or `abandon` follows."""
         self.control.wait_room(give_up)

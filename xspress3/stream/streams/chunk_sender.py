@@ -22,6 +22,7 @@ from xspress3.stream.messages import (
 )
 from xspress3.stream.numbering import Numbering, next_session_id
 from xspress3.stream.publisher import Samples
+from xspress3.stream.shm import ShmPublisher
 from xspress3.stream.streams.chunker import Chunk
 from xspress3.stream.streams.gatherer import SMALL_BYTES, Gatherer
 from xspress3.stream.streams.links import SocketPublisher, make_link, max_samples
@@ -70,6 +71,7 @@ class ChunkSender:
         self._method = compression.find_method(options.compression)
         self.link = make_link(options, self.numbering)
         self.max_samples = max_samples(self.link, options)
+        self._ring = self._straight_ring()
 
     # Sessions
 
@@ -108,6 +110,23 @@ class ChunkSender:
             return False
         gatherer.add(data)
         self.last_index += len(data)
+        return True
+
+    def send_straight(self, data: Any) -> bool:
+        """The short way into shared memory: for an array that is a chunk as it is, while there is room.
+
+        It asks for less than `send_at_once`, which a chunk of 64 KiB notices: a third of what its sending
+        costs beside the copy.
+        """
+        if self._ring is None or type(data) is not np.ndarray or self.pending or self.chunker.n_waiting:
+            return False
+        options = self.options
+        if data.shape != options.shape or data.dtype != options.dtype:
+            return False
+        samples = (self.last_index + len(data), data, self.numbering.sequence, time.time_ns())
+        if not self._ring.send_straight(samples, lambda: self.block(samples, data)):
+            return False
+        self.sent(samples)
         return True
 
     def send_at_once(self, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> bool:
@@ -182,6 +201,13 @@ class ChunkSender:
     def close(self) -> None:
         """Close the link; a second call does nothing."""
         self.link.close()
+
+    def _straight_ring(self) -> ShmPublisher | None:
+        """The shared memory into which arrays go that are all alike, a chunk each."""
+        link, n_samples = self.link, self.options.shape[0]
+        return (
+            link if isinstance(link, ShmPublisher) and n_samples > 0 and self._is_chunk(n_samples) else None
+        )
 
     def _is_chunk(self, n_samples: int) -> bool:
         """Whether so many samples make a chunk and a message of their own."""

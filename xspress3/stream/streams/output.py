@@ -166,8 +166,11 @@ class OutputStream:
         """
         with self._lock:
             sender = self._need_sender()
-            if sender.gatherer.n_samples and index is None and self._is_plain and sender.joins_gathered(data):
-                return
+            if index is None and self._is_plain:
+                if sender.gatherer.n_samples and sender.joins_gathered(data):
+                    return
+                if sender.send_straight(data):
+                    return
             self._raise_error()
             array = prepare(data, sender.options, self._stages)
             if not len(array):
@@ -313,8 +316,12 @@ class OutputStream:
     # In the background
 
     def _tick(self, stop: threading.Event) -> None:
-        """Hear readers, give signs of life, send chunks whose time has come."""
-        while not stop.is_set():
+        """Hear readers, give signs of life, send chunks whose time has come.
+
+        It ends with the main thread too: a program that failed before `close` shall not hang.
+        """
+        main = threading.main_thread()
+        while not stop.is_set() and main.is_alive():
             if self._hurry.wait(_TICK):
                 self._hurry.clear()
                 stop.wait(GATHER_TIME)

@@ -1,0 +1,272 @@
+"""Spectra on the page: lines where the simulated detector has them, and what keys and mouse do to them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+LINES = {"Ca": 3.691, "Ti": 4.509, "Fe": 6.400, "Cu": 8.041, "Zn": 8.631}
+"""keV, as the simulator makes them."""
+BIN = 0.01
+
+# How high the curve of channel 0 reaches at these bins, as drawn: 0 is the lower edge, 1 the upper.
+HEIGHTS = """bins => {
+  const {plot} = liveView.chart;
+  const {data, width, height} = plot.ctx.getImageData(0, 0, plot.ctx.canvas.width, plot.ctx.canvas.height);
+  const blue = [0x00, 0x72, 0xb2];
+  const distance = at => blue.reduce((far, part, i) => far + Math.abs(data[at + i] - part), 0);
+  const isBlue = at => distance(at) < 90 && data[at + 3] > 120;
+  return bins.map(bin => {
+    const x = Math.round(plot.valToPos(liveView.chart.toAxis(bin), "x", true));
+    for (let y = 0; y < height; y++)
+      if ([-1, 0, 1].some(aside => isBlue(4 * (y * width + x + aside)))) return 1 - y / height;
+    return 0;
+  });
+}"""
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def energy_at_cursor(screen) -> float:
+    found = re.search(r"([\d.]+) keV", screen.text("#readout .place"))
+    assert found
+    return float(found[1])
+
+
+def counts_at_cursor(screen) -> list[int]:
+    return [int(text.split(":")[1]) for text in screen.page.locator("#readout .counts").all_inner_texts()]
+
+
+def sum_of_a_while(screen) -> None:
+    """So many counts that no peak is a matter of luck."""
+    screen.page.select_option("#mode", "session")
+    screen.wait(
+        lambda: screen.page.evaluate("liveView.update.mode === 'session' && liveView.update.frames > 40"),
+        "40 frames",
+    )
+
+
+@pytest.mark.parametrize("symbol", LINES)
+def test_a_simulated_line_is_at_its_energy_and_is_told_by_its_element(screen, symbol):
+    sum_of_a_while(screen)
+    line = LINES[symbol] / BIN
+
+    screen.drag(line - 25, line + 25)
+    screen.press("p")
+
+    assert energy_at_cursor(screen) == pytest.approx(LINES[symbol], abs=2.1 * BIN)
+    assert f"{symbol} K\u03b11" in screen.text("#readout .peak")
+
+
+def test_the_curve_on_the_screen_rises_where_the_iron_line_is(screen):
+    sum_of_a_while(screen)
+    screen.page.select_option("#mode", "session")
+    screen.page.evaluate("liveView.settings.set({chosen: [0]})")
+    screen.wait(lambda: screen.page.evaluate("liveView.update.channels.length") == 1, "one channel")
+    screen.drag(500, 800)
+
+    heights = screen.page.evaluate(HEIGHTS, [640, 560, 760])
+
+    at_iron, below, above = heights
+    assert at_iron > 0.7
+    assert at_iron > max(below, above) + 0.2
+
+
+def test_counts_at_the_cursor_are_those_that_came(screen):
+    screen.press("Space")
+    screen.press("p")
+
+    shown = counts_at_cursor(screen)
+
+    came = screen.page.evaluate("liveView.chart.traces.map(t => t.values[liveView.chart.cursorBin])")
+    assert shown == came
+    assert len(shown) == 4
+
+
+def test_arrows_move_the_cursor_by_a_bin_and_with_shift_by_ten(screen):
+    screen.press("p")
+    start = energy_at_cursor(screen)
+
+    screen.press("ArrowRight", "ArrowRight")
+    assert energy_at_cursor(screen) == pytest.approx(start + 2 * BIN)
+
+    screen.press("Shift+ArrowLeft")
+    assert energy_at_cursor(screen) == pytest.approx(start - 8 * BIN)
+
+
+def test_where_there_is_no_peak_no_element_is_named(screen):
+    sum_of_a_while(screen)
+    screen.page.evaluate("liveView.chart.moveCursor(2500)")
+
+    assert energy_at_cursor(screen) == 25.0
+    assert screen.page.locator("#readout .peak").count() == 0
+
+
+def test_the_cursor_stays_at_its_bin_when_the_zoom_changes(screen):
+    screen.page.evaluate("liveView.chart.moveCursor(640)")
+
+    screen.page.evaluate("liveView.chart.look(500, 900)")
+    screen.press("e", "e", "+")
+
+    assert energy_at_cursor(screen) == 6.4
+
+
+def test_keys_change_the_axes(screen):
+    screen.press("e")
+    screen.press("p")
+    assert not screen.is_pressed("#axis")
+    assert screen.page.evaluate("liveView.chart.plot.scales.x.max") == 4095
+
+    screen.press("e", "l")
+
+    assert screen.page.evaluate("liveView.chart.plot.scales.x.max") == pytest.approx(40.95)
+    assert screen.page.evaluate("liveView.chart.plot.scales.y.min") == 0
+    assert not screen.is_pressed("#scale")
+
+
+def test_a_drag_zooms_and_the_zoom_outlives_new_data_and_the_other_axis(screen):
+    screen.drag(600, 700)
+    low, high = screen.shown()
+    assert (low, high) == (pytest.approx(600, abs=8), pytest.approx(700, abs=8))
+
+    screen.wait_drawn(2)
+    screen.press("e")
+    assert screen.shown() == (low, high)
+
+    screen.press("r")
+    assert screen.shown() == (0, 4095)
+
+
+def test_wheel_and_keys_zoom_and_move(screen):
+    screen.page.mouse.move(screen.place(640), screen.middle())
+
+    screen.page.mouse.wheel(0, -100)
+    screen.wait(lambda: screen.shown()[1] < 4000, "zoomed by the wheel")
+    assert screen.place(640) == pytest.approx(screen.place(640), abs=2)
+
+    screen.press("+")
+    low, high = screen.shown()
+    screen.press("]")
+    moved_low, moved_high = screen.shown()
+    assert moved_low - low == pytest.approx(0.2 * (high - low))
+    assert moved_high - moved_low == pytest.approx(high - low)
+
+
+def touch(session, kind: str, *places: tuple[float, float]) -> None:
+    points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+    session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def test_two_fingers_zoom_and_one_moves(address, open_page):
+    screen = open_page(address, has_touch=True)
+    screen.wait_drawn()
+    session, height = screen.page.context.new_cdp_session(screen.page), screen.middle()
+    left, right = screen.place(1000), screen.place(2000)
+
+    touch(session, "touchStart", (left, height), (right, height))
+    touch(session, "touchMove", (left - 100, height), (right + 100, height))
+    touch(session, "touchEnd")
+
+    screen.wait(lambda: screen.shown() != (0, 4095), "zoomed by two fingers")
+    assert screen.place(1000) == pytest.approx(left - 100, abs=4)
+    assert screen.place(2000) == pytest.approx(right + 100, abs=4)
+
+    low, high = screen.shown()
+    touch(session, "touchStart", (right, height))
+    touch(session, "touchMove", (right - 50, height))
+    touch(session, "touchEnd")
+
+    screen.wait(lambda: screen.shown()[0] > low, "moved by one finger")
+    assert screen.shown()[1] - screen.shown()[0] == pytest.approx(high - low)
+
+
+def test_digits_take_channels_away_and_back_and_the_last_one_stays(screen):
+    screen.press("1", "2", "3")
+    screen.wait(lambda: screen.page.evaluate("liveView.update.channels.join()") == "0", "channel 0 alone")
+
+    screen.press("0")
+    assert "only one" in screen.text("#notice")
+
+    screen.press("2")
+    screen.wait(lambda: screen.page.evaluate("liveView.update.channels.join()") == "0,2", "channel 2 again")
+
+
+def test_the_sum_is_one_curve_with_the_counts_of_all(screen):
+    screen.press("s")
+    screen.wait(lambda: screen.page.evaluate("liveView.update.sum"), "the sum")
+
+    screen.press("p")
+
+    assert len(counts_at_cursor(screen)) == 1
+    assert screen.text("#readout .counts").startswith("sum:")
+
+
+def test_the_page_says_of_which_frames_a_sum_is(screen):
+    sum_of_a_while(screen)
+    screen.press("Space")
+
+    frame, frames = screen.page.evaluate("[liveView.update.frame, liveView.update.frames]")
+
+    assert screen.text("#caption").startswith(f"counts of {frames} frames up to frame {frame}, ")
+
+
+def test_frames_that_are_not_in_a_sum_are_told(screen):
+    sum_of_some = {"frame": 12345, "frames": 10, "frames_passed": 7, "counting_time": None}
+
+    said = screen.module("readout", "m.describeFrames(argument)", sum_of_some)
+
+    assert said.replace("\u202f", "") == "counts of 10 frames up to frame 12345; 7 between them are not in"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(999999, "999\u202f999"), (1155608, "1.1556M"), (2.5e9, "2.5000G"), (None, "\u2013")]
+)
+def test_counts_fit_into_the_table(screen, value, shown):
+    assert screen.module("format", "m.fitting(argument)", value) == shown
+
+
+def test_a_held_picture_stays_and_goes_on_again(screen):
+    screen.press("Space")
+    frozen = screen.page.evaluate("liveView.update.frame")
+
+    screen.wait_drawn(2)
+    assert screen.page.evaluate("liveView.update.frame") == frozen
+
+    screen.press("Space")
+    screen.wait(lambda: screen.page.evaluate("liveView.update.frame") > frozen, "newer spectra")
+
+
+def test_kept_spectra_stay_beside_the_new_ones_until_they_are_forgotten(screen):
+    screen.press("k")
+    kept = screen.page.evaluate("Array.from(liveView.kept[0].values)")
+
+    screen.wait_drawn(3)
+    traces = screen.page.evaluate("liveView.chart.traces.map(t => [t.key, Array.from(t.values)])")
+    assert [key for key, _ in traces][4:] == [f"kept channel {channel}" for channel in range(4)]
+    assert traces[4][1] == kept
+    assert traces[0][1] != kept
+
+    screen.press("k")
+    screen.wait(lambda: screen.page.evaluate("liveView.chart.traces.length") == 4, "nothing kept")
+
+
+def test_rates_and_dead_time_are_those_of_the_simulated_detector(screen):
+    row = "#channel-rows tr[data-channel='0']"
+
+    rate, dead = screen.text(f"{row} [data-column='in']"), screen.text(f"{row} [data-column='dead']")
+
+    assert float(rate.removesuffix("k")) == pytest.approx(200, rel=0.1)  # Poisson of a short frame
+    assert 0.5 < float(dead) < 5
+
+
+def test_saved_spectra_are_a_table_of_what_is_shown(screen, tmp_path):
+    screen.press("Space")
+    with screen.page.expect_download() as started:
+        screen.page.click("#save")
+
+    lines = (started.value.path()).read_text().splitlines()
+
+    assert lines[0] == "bin,energy_keV,channel 0,channel 1,channel 2,channel 3"
+    counts = screen.page.evaluate("liveView.chart.traces.map(t => t.values[640])")
+    assert lines[641].split(",") == ["640", "6.4000000", *map(str, counts)]
