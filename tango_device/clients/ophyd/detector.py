@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,8 +152,8 @@ class _TriggeringLogic(DetectorTriggerLogic):
     async def prepare_internal(self, num: int, livetime: float, deadtime: float) -> None:
         if num > 1 and deadtime > LONGEST_PAUSE:
             raise ValueError(
-                f"deadtime: {deadtime} s between {num} frames of a trigger, allowed is up to {LONGEST_PAUSE} s, "
-                "the longest pause that the hardware makes by itself"
+                f"deadtime: {deadtime} s between {num} frames of a trigger, allowed is up to "
+                f"{LONGEST_PAUSE} s, the longest pause that the hardware makes by itself"
             )
         await self.acquiring.begin_preparing(num, by_software=True)
         await self._set_times(livetime, deadtime)
@@ -207,11 +207,10 @@ class _FileLogic(DetectorDataLogic):
         return FileProvider(self.acquiring, quantities, info.directory_uri, self.device.get_trl())
 
     def _quantities(self, data_key: str, shape: tuple[int, ...]) -> list[Quantity]:
-        spectra = Quantity(data_key, "data", "<u4", shape, "counts")
-        return [spectra] + [
-            Quantity(f"{data_key}-{name}", name, dtype, shape[:1], units)
-            for name, dtype, units in PER_CHANNEL
-        ]
+        quantities = [Quantity(data_key, "data", "<u4", shape, "counts")]
+        for name, dtype, units in PER_CHANNEL:
+            quantities.append(Quantity(f"{data_key}-{name}", name, dtype, shape[:1], units))
+        return quantities
 
     async def stop(self) -> None:
         """Forget the name: what other clients take must not be appended to the file of the run."""
@@ -226,6 +225,3 @@ class _SignalLogic(DetectorDataLogic):
 
     async def prepare_single(self, datakey_name: str) -> SignalDataProvider:
         return SignalDataProvider(self.signal)
-
-    def get_hinted_fields(self, datakey_name: str) -> Sequence[str]:
-        return []

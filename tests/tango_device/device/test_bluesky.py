@@ -90,7 +90,8 @@ def rows(documents, key):
         assert resource["mimetype"] == "application/x-hdf5"
         with h5py.File(resource["uri"].removeprefix("file://localhost"), locking=False) as file:
             values = file[resource["parameters"]["dataset"]]
-            for number, index in zip(range(*datum["seq_nums"].values()), range(*datum["indices"].values())):
+            numbers, indices = range(*datum["seq_nums"].values()), range(*datum["indices"].values())
+            for number, index in zip(numbers, indices, strict=True):
                 assert number not in found
                 assert index < len(values)
                 found[number] = values[index]
