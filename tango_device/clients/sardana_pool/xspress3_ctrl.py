@@ -1,4 +1,4 @@
-"""A counter/timer controller of Sardana over the Tango device; this folder belongs into the pool's `PoolPath`.
+"""A counter/timer controller of Sardana over the Tango device; this folder goes into the pool's `PoolPath`.
 
 Axis 1 is the timer. Each other axis is a number that each frame has: `Quantity` of `Channel`. Spectra go into
 the files that the device writes.
@@ -201,10 +201,8 @@ class Xspress3CounterController(CounterTimerController):
             counted = self._synchronization != AcqSynch.HardwareGate
             return [self._device.CountingTime if counted else float("nan")] * (last - first + 1)
         chosen = self._axes[axis]
-        command = COMMANDS[chosen["Quantity"]]
-        values = np.asarray(
-            self._device.command_inout(command, [chosen["Channel"], first, last]), dtype=float
-        )
+        asked = [chosen["Channel"], first, last]
+        values = np.asarray(self._device.command_inout(COMMANDS[chosen["Quantity"]], asked), dtype=float)
         return [float(value) for value in np.where(values == _NOT_THERE, np.nan, values)]
 
     def ReadOne(self, axis: int) -> Any:

@@ -1,4 +1,4 @@
-"""The controller in the pool of Sardana, without servers: Sardana's own helpers make controllers and elements."""
+"""The controller in the pool of Sardana, without its servers, by its own helpers for tests."""
 
 from __future__ import annotations
 
