@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := pyproject.toml setup.py $(foreach at,xspress3/* xspress3/*/*,$(wildcard $(at)/_*.h $(at)/*_build.py $(at)/csrc/*.[ch]))
 EXTRAS := hdf5,tango,view
-ALL_EXTRAS := $(EXTRAS),load,plot,g3,ocs,clients,test,lint
+ALL_EXTRAS := $(EXTRAS),load,plot,g3,ocs,clients,bluesky,sardana,test,lint
 
 .PHONY: help demo test lint bench figures screenshots elements clean
 

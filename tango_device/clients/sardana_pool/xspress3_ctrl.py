@@ -83,9 +83,11 @@ class Xspress3CounterController(CounterTimerController):
         self._values: dict[int, list[float]] = {}
 
     def AddDevice(self, axis: int) -> None:
+        """Have an axis; what it counts is chosen later."""
         self._axes[axis] = {"Channel": 0, "Quantity": "Window1Corrected"}
 
     def DeleteDevice(self, axis: int) -> None:
+        """Forget an axis."""
         del self._axes[axis]
 
     # Settings
@@ -99,9 +101,11 @@ class Xspress3CounterController(CounterTimerController):
         self._file_name = name
 
     def GetAxisExtraPar(self, axis: int, name: str) -> Any:
+        """`Channel` or `Quantity` of an axis."""
         return self._axes[axis][name]
 
     def SetAxisExtraPar(self, axis: int, name: str, value: Any) -> None:
+        """Choose `Channel` or `Quantity`; raises `ValueError` for one that there is not."""
         if name == "Quantity" and value not in COMMANDS:
             raise ValueError(f"Quantity: {value!r}, allowed is {', '.join(COMMANDS)}")
         if name == "Channel" and not 0 <= value < self._device.nChannels:
@@ -109,10 +113,12 @@ class Xspress3CounterController(CounterTimerController):
         self._axes[axis][name] = value
 
     def SetCtrlPar(self, parameter: str, value: Any) -> None:
+        """Take the way in which the next measurement is started and triggered."""
         if parameter == "synchronization":
             self._synchronization = value
 
     def GetCtrlPar(self, parameter: str) -> Any:
+        """That way, or the shortest pause between two frames in s."""
         if parameter == "synchronization":
             return self._synchronization
         if parameter == "latency_time":
@@ -165,10 +171,12 @@ class Xspress3CounterController(CounterTimerController):
             self._device.SoftwareTrigger()
 
     def StateAll(self) -> None:
+        """Ask the device once for all axes."""
         state = self._device.state()
         self._state = _STATES.get(state, State.Fault), self._device.status()
 
     def StateOne(self, axis: int) -> tuple[Any, str]:
+        """What it answered: moving until the file is closed."""
         return self._state
 
     def AbortOne(self, axis: int) -> None:
@@ -181,9 +189,11 @@ class Xspress3CounterController(CounterTimerController):
     # Values
 
     def PreReadAll(self) -> None:
+        """Forget what was asked before."""
         self._asked, self._values = [], {}
 
     def PreReadOne(self, axis: int) -> None:
+        """Note an axis to be read."""
         self._asked.append(axis)
 
     def ReadAll(self) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -11,6 +14,7 @@ import numpy as np
 import pytest
 from tango import DeviceProxy, DevState
 
+from tests.conftest import REPOSITORY
 from tests.tango_device.device.servers import wait_for
 
 pytest.importorskip("bluesky")
@@ -389,3 +393,30 @@ def test_a_writer_that_dies_fails_the_scan(engine, connect, start_server, docume
     with pytest.raises(FailedStatus, match="FAULT"):
         engine(bp.count([made]))
     assert isinstance(DeviceProxy(own.url).state(), DevState)
+
+
+MOVE = """
+def move():
+    yield from bps.wait_for([lambda: xs.SimulateHardwareTriggers.execute(7).task])
+
+engine(fly(7, 0.002, move))
+"""
+
+
+def test_the_page_about_it_runs(device, server, tmp_path):
+    """In a process of its own: its engine becomes that of the process."""
+    page = (REPOSITORY / "doc" / "bluesky.md").read_text()
+    snippets = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    code = "\n".join(snippets).replace('"lab/xspress3/1"', repr(server.url))
+
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"directory = {str(tmp_path)!r}\n{code}{MOVE}"],
+        capture_output=True,
+        text=True,
+        timeout=80,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert finished(tmp_path / "scan.h5") == (3, True)
+    assert finished(tmp_path / "scan_1.h5") == (7, True)
