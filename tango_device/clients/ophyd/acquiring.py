@@ -34,7 +34,7 @@ LOOK_INTERVAL = 0.01
 """Seconds between two looks at a device that runs; a look is one call of less than a millisecond."""
 STOP_TIME = 30.0
 """Seconds in which a device that was told to stop closes its file."""
-_LOOKED_AT = ["State", "nFramesWritten", "nFramesLost", "LastFile"]
+_LOOKED_AT = ["State", "SessionId", "nFramesWritten", "nFramesLost", "LastFile"]
 
 
 class SessionEndedError(RuntimeError):
@@ -58,6 +58,7 @@ class _Look:
     """How far the session of the device is."""
 
     state: str
+    session_id: int
     written: int
     lost: int
     file: str
@@ -105,6 +106,7 @@ class AcquiringLogic(DetectorAcquireLogic):
         self.n_emitted = self.n_before = 0
         self._file_name, self._session_file = file_name, ""
         self._is_armed = self._is_stopping = False
+        self._session_id = 0
 
     async def begin_preparing(self, n_frames: int, *, by_software: bool) -> None:
         """Note what the next sessions will be; one that runs still, as after a pause, is given up."""
@@ -135,9 +137,9 @@ class AcquiringLogic(DetectorAcquireLogic):
         if self.is_stepping:
             await self._give_up_unread()
         self.n_before, self._session_file = await self._count(), ""
-        self._is_stopping = False
+        self._is_armed = self._is_stopping = False
         await self._device.Arm.trigger()
-        self._is_armed = True
+        self._is_armed, self._session_id = True, (await self._look()).session_id
         if self._is_stopping:  # asked for meanwhile
             await self.ensure_stopped()
         elif self._is_by_software:
@@ -207,6 +209,10 @@ class AcquiringLogic(DetectorAcquireLogic):
 
     def _count_of(self, look: _Look) -> int:
         """Frames of the run that are in files; lost ones have rows, too, once all others are there."""
+        if look.session_id != self._session_id:  # its frames may be in our file
+            raise SessionEndedError(
+                f"session {look.session_id} of another client follows session {self._session_id} of this run"
+            )
         n_rows = look.written
         if look.lost and (look.is_over or look.written + look.lost >= self._n_wanted):
             n_rows += look.lost
@@ -222,6 +228,8 @@ class AcquiringLogic(DetectorAcquireLogic):
             raise SessionEndedError(f"{self._session_file} was left in mid-session for {path}")
         self._session_file = path
         if not self.parts or self.parts[-1].path != path:
+            if any(part.path == path for part in self.parts):  # then nobody knows what its rows are
+                raise SessionEndedError(f"{path} was gone on with, after {self.parts[-1].path}")
             self.parts.append(Part(path, self.n_before))
 
     async def _give_up_unread(self) -> None:
@@ -235,8 +243,9 @@ class AcquiringLogic(DetectorAcquireLogic):
             self.n_before, self._is_armed = self.n_emitted, False
 
     async def _look(self) -> _Look:
-        state, written, lost, file = await self._device.get_proxy().read_attributes(_LOOKED_AT)
-        return _Look(state.value.name, int(written.value), int(lost.value), str(file.value))
+        read = await self._device.get_proxy().read_attributes(_LOOKED_AT)
+        state, session_id, written, lost, file = (one.value for one in read)
+        return _Look(state.name, int(session_id), int(written), int(lost), str(file))
 
     async def _status(self) -> str:
         text: str = await self._device.get_proxy().status()

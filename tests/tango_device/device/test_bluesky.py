@@ -367,12 +367,34 @@ def test_a_trigger_that_was_never_read_has_no_event(engine, xs, documents):
     check_events(documents)
 
 
+def test_a_session_of_another_client_between_two_points_fails_the_scan(engine, xs, device, documents):
+    async def count_something_else():
+        device.Arm()
+        device.SoftwareTrigger()
+        wait_for(device, DevState.STANDBY)
+
+    @bpp.stage_decorator([xs])
+    @bpp.run_decorator()
+    def plan():
+        yield from bps.trigger_and_read([xs])
+        yield from bps.wait_for([count_something_else])
+        yield from bps.trigger_and_read([xs])
+
+    with pytest.raises((FailedStatus, SessionEndedError), match="of another client"):
+        engine(plan())
+
+    assert len(of(documents, "event")) == 1
+    check_events(documents)
+
+
 def test_a_writer_that_dies_fails_the_scan(engine, connect, start_server, documents):
     own = start_server()
     made, _ = connect(own.url)
     wait_for(own.proxy, DevState.STANDBY)
 
     async def kill():
+        while own.proxy.state() != DevState.RUNNING:
+            await asyncio.sleep(0.005)
         own.writer.kill()
 
     @bpp.stage_decorator([made])
