@@ -367,6 +367,26 @@ def test_a_trigger_that_was_never_read_has_no_event(engine, xs, documents):
     check_events(documents)
 
 
+def test_points_with_other_windows_are_found_in_the_file_that_the_device_gave_them(
+    engine, xs, device, documents, tmp_path
+):
+    @bpp.stage_decorator([xs])
+    @bpp.run_decorator()
+    def plan():
+        for limits in ([600, 700], [100, 900]):
+            device.write_attribute("Window1_Ch0", limits)
+            for _ in range(2):
+                yield from bps.trigger_and_read([xs])
+
+    engine(plan())
+
+    check_events(documents)
+    counts = rows(documents, "xs-in_window0")
+    assert list(counts) == [1, 2, 3, 4]
+    assert counts[3][0] > counts[2][0]
+    assert [finished(tmp_path / name)[0] for name in ("run.h5", "run_1.h5")] == [2, 2]
+
+
 def test_a_session_of_another_client_between_two_points_fails_the_scan(engine, xs, device, documents):
     async def count_something_else():
         device.Arm()
