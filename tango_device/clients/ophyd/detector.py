@@ -27,6 +27,7 @@ from ophyd_async.tango.core import TangoDevice
 
 from tango_device.clients.ophyd.acquiring import AcquiringLogic
 from tango_device.clients.ophyd.documents import FileProvider, Quantity
+from tango_device.clients.pauses import SHORTEST_PAUSE, check_pause
 
 __all__ = ["OphydXspress3"]
 
@@ -38,9 +39,6 @@ PER_CHANNEL = (
     ("in_window1_corrected", "<f8", "counts"),
 )
 """Datasets of the file that events have beside the spectra: name, type, unit."""
-
-SHORTEST_PAUSE, LONGEST_PAUSE = 25e-9, 1e-6
-"""Seconds between two frames that follow each other by themselves."""
 
 
 class OphydXspress3(TangoDevice, StandardDetector):
@@ -150,11 +148,8 @@ class _TriggeringLogic(DetectorTriggerLogic):
         return float(max(config_values[self.device.ReadoutTime], config_values[self.device.LatencyTime]))
 
     async def prepare_internal(self, num: int, livetime: float, deadtime: float) -> None:
-        if num > 1 and deadtime > LONGEST_PAUSE:
-            raise ValueError(
-                f"deadtime: {deadtime} s between {num} frames of a trigger, allowed is up to "
-                f"{LONGEST_PAUSE} s, the longest pause that the hardware makes by itself"
-            )
+        if num > 1:
+            check_pause("deadtime", deadtime)
         await self.acquiring.begin_preparing(num, by_software=True)
         await self._set_times(livetime, deadtime)
         await self._set_triggers("SOFTWARE", 1, num)

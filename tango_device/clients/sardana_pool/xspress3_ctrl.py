@@ -21,6 +21,8 @@ from sardana.pool.controller import (
     Type,
 )
 
+from tango_device.clients.pauses import SHORTEST_PAUSE, check_pause
+
 __all__ = ["Xspress3CounterController"]
 
 TIMER = 1
@@ -31,8 +33,6 @@ COMMANDS = {
     "Window2Corrected": "ReadDtcCounts_Window2",
 }
 """What an axis can count, and the command of the device that reads it for a range of frames."""
-SHORTEST_PAUSE, LONGEST_PAUSE = 25e-9, 1e-6
-"""Seconds between two frames that follow each other by themselves."""
 _BY_SOFTWARE = (AcqSynch.SoftwareTrigger, AcqSynch.SoftwareStart)
 _STATES = {
     tango.DevState.STANDBY: State.On,
@@ -138,11 +138,8 @@ class Xspress3CounterController(CounterTimerController):
             raise ValueError(f"integration time: {value} s, allowed is above 0 s; monitors cannot be counted")
         mode, n_triggers, n_frames = self._triggers(repetitions)
         follow_each_other = n_triggers == 1 and n_frames > 1
-        if follow_each_other and latency > LONGEST_PAUSE:
-            raise ValueError(
-                f"latency time: {latency} s between frames, allowed is up to {LONGEST_PAUSE} s, the longest "
-                "pause that the hardware makes by itself"
-            )
+        if follow_each_other:
+            check_pause("latency time", latency)
         pause = max(latency, SHORTEST_PAUSE) if follow_each_other else SHORTEST_PAUSE
         self._device.ExposureTime = value + pause
         self._device.LatencyTime = pause
