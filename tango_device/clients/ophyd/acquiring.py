@@ -243,6 +243,10 @@ class AcquiringLogic(DetectorAcquireLogic):
             self.n_before, self._is_armed = self.n_emitted, False
 
     async def _look(self) -> _Look:
+        look = await self._ask()
+        return await self._ask() if look.is_over else look  # counters may have been read before the state
+
+    async def _ask(self) -> _Look:
         read = await self._device.get_proxy().read_attributes(_LOOKED_AT)
         state, session_id, written, lost, file = (one.value for one in read)
         return _Look(state.name, int(session_id), int(written), int(lost), str(file))

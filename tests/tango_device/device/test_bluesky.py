@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from tango import DeviceProxy, DevState
 
+from receivers.hdf5.summary import open_file
 from tests.conftest import REPOSITORY
 from tests.tango_device.device.servers import wait_for
 
@@ -92,7 +93,7 @@ def rows(documents, key):
         if resource is None:
             continue
         assert resource["mimetype"] == "application/x-hdf5"
-        with h5py.File(resource["uri"].removeprefix("file://localhost"), locking=False) as file:
+        with open_file(Path(resource["uri"].removeprefix("file://localhost"))) as file:
             values = file[resource["parameters"]["dataset"]]
             numbers, indices = range(*datum["seq_nums"].values()), range(*datum["indices"].values())
             for number, index in zip(numbers, indices, strict=True):
@@ -413,7 +414,7 @@ def test_a_writer_that_dies_fails_the_scan(engine, connect, start_server, docume
     wait_for(own.proxy, DevState.STANDBY)
 
     async def kill():
-        while own.proxy.state() != DevState.RUNNING:
+        while own.proxy.WriterState != "writing":  # from then on the file can be read whatever happens
             await asyncio.sleep(0.005)
         own.writer.kill()
 
