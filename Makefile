@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NATIVE := pyproject.toml setup.py $(foreach at,xspress3/* xspress3/*/*,$(wildcard $(at)/_*.h $(at)/*_build.py $(at)/csrc/*.[ch]))
 EXTRAS := hdf5,tango,view
-ALL_EXTRAS := $(EXTRAS),load,plot,g3,ocs,clients,dranspose,test,lint,docs
+ALL_EXTRAS := $(EXTRAS),load,plot,g3,ocs,clients,dranspose,bluesky,sardana,test,lint,docs
 
 .PHONY: help demo test lint bench docs pages figures screenshots elements clean
 

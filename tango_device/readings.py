@@ -122,7 +122,8 @@ def window_counts(
 class WindowSums:
     """Counts in the windows over all frames of a session so far, (window, channel).
 
-    Frames that were lost, or forgotten before this looked, are not in the sums.
+    Frames that were lost, or forgotten before this looked, are not in the sums. A corrected sum is NaN
+    from the first frame on in which nothing was live: without it the sum would be too small.
     """
 
     def __init__(self, info: DetectorInfo) -> None:
@@ -150,5 +151,5 @@ class WindowSums:
         factors = dead_time.dead_time_correction(as_scalers(there), self._info.event_widths)
         # New arrays: those that were given out do not change.
         self.raw = self.raw + counts.sum(axis=1, dtype=np.int64)
-        self.corrected = self.corrected + np.nansum(counts * factors, axis=1)
+        self.corrected = self.corrected + (counts * factors).sum(axis=1)
         self.n_frames += len(there)

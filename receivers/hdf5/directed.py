@@ -22,7 +22,7 @@ from receivers.hdf5.space import check_directory
 from receivers.hdf5.writer import FLUSH_INTERVAL, Hdf5Sink
 from receivers.report import SessionReport
 from xspress3.errors import ProtocolError, SinkError
-from xspress3.stream import Block, SessionStart
+from xspress3.stream import SessionStart
 
 __all__ = ["APPEND", "FILE_KEY", "DirectedSink"]
 
@@ -57,11 +57,11 @@ class DirectedSink(Hdf5Sink):
         self._allowed = [path.resolve() for path in allowed]
         self._session_id = 0
         self._path = Path("/")
-        self._told_at = 0.0
+        self._told, self._told_at = 0, 0.0
 
     def begin(self, start: SessionStart) -> None:
         """Create the file that the start asks for, or go on with it; do nothing when it asks for none."""
-        self._session_id = start.envelope.session_id or 0
+        self._session_id, self._told = start.envelope.session_id or 0, 0
         wanted = start.metadata.get(FILE_KEY)
         if wanted is None:
             return
@@ -109,13 +109,16 @@ class DirectedSink(Hdf5Sink):
             text = f"from frame {file.first_frame} on the session is written to {file.path}"
             self._tell("beside", session_id=self._session_id, text=text)
 
-    def write(self, block: Block) -> None:
-        """Write, and say now and then how far that is."""
-        super().write(block)
+    def tick(self) -> None:
+        """Flush when it is time, and say how far that is, also while no frames come."""
+        super().tick()
         now = time.monotonic()
-        if self._series is not None and now - self._told_at >= PROGRESS_INTERVAL:
-            self._told_at = now
-            self._tell("progress", session_id=self._session_id, written=self._series.frames_written)
+        if self._series is None or now - self._told_at < PROGRESS_INTERVAL:
+            return
+        written = self._series.frames_written
+        if written != self._told:
+            self._told, self._told_at = written, now
+            self._tell("progress", session_id=self._session_id, written=written)
 
     def end(self, report: SessionReport) -> None:
         """Close the file and say so: from then on it is on the disk."""

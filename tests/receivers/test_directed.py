@@ -138,6 +138,26 @@ def other_windows(sender):
     return {**detector, "windows": [[[11, 20], [30, 40]]] * sender.truth.n_channels}
 
 
+def test_frames_count_as_written_also_when_no_more_come(sender, tmp_path):
+    command = [sys.executable, "-m", "receivers.cli", "write", "--follow", "--while-stdin", "--port"]
+    with subprocess.Popen(
+        [*command, str(sender.port), "--flush-interval", "0.25"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as writer:
+        sender.wait_joined()
+        sender.start(50, metadata={"file": {"path": str(tmp_path / "x.h5"), "existing": "append"}})
+        sender.block(0, 4)
+
+        events = [json.loads(writer.stdout.readline()) for _ in range(3)]  # the sender is silent now
+
+        assert events[-1] == {"event": "progress", "session_id": sender.session_id, "written": 4}
+        sender.end(4)
+        writer.stdin.close()
+        writer.stdout.read()
+
+
 def test_a_writer_that_follows_ends_with_its_standard_input(sender, tmp_path):
     command = [sys.executable, "-m", "receivers.cli", "write", "--follow", "--while-stdin", "--port"]
     with subprocess.Popen(

@@ -53,6 +53,18 @@ def test_frames_that_were_lost_and_those_of_another_session_are_not_there():
     assert list(history.get(0, 12)[0]) == [frame >= 8 for frame in range(12)]
 
 
+def test_counts_of_the_session_before_are_gone_when_the_next_one_is_armed(streamer, detector):
+    streamer.arm(ACQUISITION)
+    detector.finish(8)
+    streamer.wait(5)
+
+    session = streamer.arm(ACQUISITION)
+
+    assert streamer.history.session_id == session.session_id
+    assert streamer.history.end == 0
+    streamer.stop()
+
+
 @pytest.fixture
 def taken(streamer, detector):
     streamer.arm(ACQUISITION)

@@ -14,9 +14,11 @@ import pytest
 
 from receivers.hdf5.summary import read_summary
 from tango_device.controller import DeviceState
+from tango_device.readings import WindowSums
 from tests.tango_device.conftest import SIMULATED
 from xspress3.errors import ConfigurationError, SinkError, StateError, Xspress3Error
 from xspress3.sdk import Roi
+from xspress3.streamer.history import ScalerHistory
 
 DATA = "/entry/instrument/xspress3/data"
 
@@ -295,6 +297,21 @@ def test_counts_in_windows_come_back_for_each_frame_counted_from_one(controller)
     assert (corrected >= raw[:6]).all()
     assert controller.sums().raw[0, 0] == raw[:6].sum()
     assert controller.sums().corrected[0, 0] == pytest.approx(corrected.sum())
+
+
+def test_a_corrected_sum_is_nan_when_nothing_was_live_in_a_frame(controller):
+    history = ScalerHistory()
+    history.begin(1, 2)
+    scalers = np.full((2, 2, 9), 10, dtype="<u4")
+    scalers[:, :, 0] = 1_000_000  # clock ticks
+    scalers[1, 0, 0] = 0
+    history.offer(0, scalers)
+    sums = WindowSums(controller.info)
+
+    sums.update(history)
+
+    assert sums.raw[0].tolist() == [20, 20]
+    assert np.isnan(sums.corrected[0]).tolist() == [True, False]
 
 
 def test_the_newest_frame_is_that_of_the_ring(controller):

@@ -89,7 +89,9 @@ class AcquireLoop:
         self._sessions: queue.SimpleQueue[Session | None] = queue.SimpleQueue()
 
     def begin(self, session: Session) -> None:
-        """Acquire `session`, whose detector is armed."""
+        """Acquire `session`, whose detector is armed; none may be on."""
+        # Here, not in the thread: who asks for counts next must not be given those of the session before.
+        self._history.begin(session.session_id, session.info.n_channels)
         self._out.put(Begin(session))
         self._sessions.put(session)
 
@@ -103,7 +105,6 @@ class AcquireLoop:
             while not stop.is_set():
                 session = self._sessions.get()
                 if session is not None:
-                    self._history.begin(session.session_id, session.info.n_channels)
                     self._acquire(session, stop)
                 self.requests.serve()
         finally:

@@ -1,0 +1,229 @@
+"""The controller in the pool of Sardana, without its servers, by its own helpers for tests."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import threading
+import time
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import h5py
+import hdf5plugin  # noqa: F401  # registers the filter
+import numpy as np
+import pytest
+from tango import DevState
+
+import tango_device.clients
+from tests.tango_device.device.servers import wait_for
+
+pytestmark = [
+    pytest.mark.timeout(90),
+    # Not ours: what Sardana, Taurus and their dependencies warn of.
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.skipif(not importlib.util.find_spec("sardana"), reason="Sardana is not installed"),
+]
+
+FOLDER = Path(tango_device.clients.__file__).parent / "sardana_pool"
+LIBRARY, CLASS = "xspress3_ctrl.py", "Xspress3CounterController"
+QUANTITIES = ("Window1", "Window1Corrected", "Window2")
+TIMER, COUNTERS = "timer", QUANTITIES
+
+
+@pytest.fixture(scope="module")
+def sardana():
+    """What is used of Sardana; imported here, because it warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import sardana.pool
+        import sardana.pool.test
+
+    return SimpleNamespace(State=sardana.State, pool=sardana.pool, test=sardana.pool.test)
+
+
+@pytest.fixture
+def pool(sardana):
+    made = sardana.test.FakePool([str(FOLDER)])
+    yield made
+    made.cleanup()
+
+
+@pytest.fixture
+def controller(sardana, pool, server, device):
+    for channel in range(4):
+        device.write_attribute(f"Window1_Ch{channel}", [600, 700])
+        device.write_attribute(f"Window2_Ch{channel}", [0, 4095])
+    conf = sardana.test.createCtrlConf(pool, "xs", CLASS, LIBRARY, {"TangoDevice": server.url})
+    made = sardana.test.createPoolController(pool, conf)
+    pool.add_element(made)
+    assert made.is_online(), made.ctrl_error_str
+    return made
+
+
+@pytest.fixture
+def channels(sardana, pool, controller):
+    """The timer, and a counter of channel 2 for each quantity."""
+    made = {}
+    for axis, name in enumerate((TIMER, *COUNTERS), start=1):
+        conf = sardana.test.createElemConf(pool, axis, name)
+        made[name] = sardana.test.createPoolCounterTimer(pool, controller, conf)
+        pool.add_element(made[name])
+        if name != TIMER:
+            made[name].set_extra_par("Channel", 2)
+            made[name].set_extra_par("Quantity", name)
+    return made
+
+
+@pytest.fixture
+def trigger(sardana, pool):
+    """A trigger element; its controller is Sardana's dummy, edges come from the simulator."""
+    conf = sardana.test.createCtrlConf(
+        pool, "tg_ctrl", "DummyTriggerGateController", "DummyTriggerGateController.py"
+    )
+    made = sardana.test.createPoolController(pool, conf)
+    pool.add_element(made)
+    element = sardana.test.createPoolTriggerGate(pool, made, sardana.test.createElemConf(pool, 1, "tg"))
+    made.add_element(element)
+    pool.add_element(element)
+    return element.full_name
+
+
+@pytest.fixture
+def measure(sardana, pool, channels):
+    """A measurement of a group of all channels: gives the values of each."""
+
+    def run(synchronization, synchronizer, repeats=1, active=0.01, total=0.02, fire=lambda: None):
+        ways = [(name, synchronizer, synchronization) for name in channels]
+        user_conf, ids, _ = sardana.test.createMGUserConfiguration(pool, (ways,))
+        conf = copy.deepcopy(sardana.test.dummyMeasurementGroupConf01)
+        conf.update(name="group", full_name="group", user_elements=ids, id=pool.get_free_id())
+        group = sardana.test.createPoolMeasurementGroup(pool, conf)
+        pool.add_element(group)
+        group.set_configuration_from_user(user_conf)
+        group.set_synch_description(_times(sardana, repeats, active, total))
+        listener = sardana.test.AttributeListener()
+        for element in group.get_user_elements():
+            element.add_listener(listener)
+        group.prepare()
+        group.start_acquisition()
+        fire()
+        deadline = time.monotonic() + 30
+        while group.acquisition.is_running():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        return {name: list(values) for name, values in listener.data.items()}
+
+    return run
+
+
+def _times(sardana, repeats, active, total):
+    parameter, time_ = sardana.pool.SynchParam, sardana.pool.SynchDomain.Time
+    return [
+        {
+            parameter.Delay: {time_: 0},
+            parameter.Active: {time_: active},
+            parameter.Total: {time_: total},
+            parameter.Repeats: repeats,
+        }
+    ]
+
+
+def truth(device, n_frames):
+    """Counts of channel 2 in both windows, from the frames that the detector still has."""
+    spectra = device.ReadHistogram([0, n_frames]).reshape(n_frames, 4, 4096)[:, 2]
+    return spectra[:, 600:701].sum(axis=1), spectra.sum(axis=1)
+
+
+def test_the_pool_finds_the_controller_and_nothing_else_in_the_folder(pool):
+    library = pool.ctrl_manager.getControllerLib(LIBRARY)
+
+    assert [one.name for one in library.get_controllers()] == [CLASS]
+
+
+def test_a_count_gives_the_numbers_of_the_frame(channels, device):
+    timer = channels[TIMER]
+    timer.integration_time = 0.02
+    timer.start_acquisition()
+    _wait(timer)
+
+    assert timer.value.value == pytest.approx(0.02, abs=25e-9)
+    assert device.CountingTime == pytest.approx(0.02, abs=25e-9)
+
+
+def _wait(element):
+    deadline = time.monotonic() + 20
+    while element.acquisition.is_running():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_counters_of_a_point_are_those_of_the_spectrum(sardana, measure, device):
+    values = measure(sardana.pool.AcqSynchType.Trigger, "software", active=0.05, total=0.06)
+
+    in_window, in_all = truth(device, 1)
+    assert values["Window1"] == in_window.tolist()
+    assert values["Window2"] == in_all.tolist()
+    assert values["Window1Corrected"][0] >= in_window[0] > 0
+
+
+def test_a_scan_triggered_by_hardware_has_a_value_for_each_edge(sardana, measure, trigger, device):
+    def edges():
+        wait_for(device, DevState.RUNNING)
+        device.SimulateHardwareTriggers(40)
+
+    values = measure(sardana.pool.AcqSynchType.Trigger, trigger, 40, 0.002, 0.004, fire=edges)
+
+    in_window, in_all = truth(device, 40)
+    np.testing.assert_array_equal(values["Window1"], in_window)
+    np.testing.assert_array_equal(values["Window2"], in_all)
+    assert values[TIMER] == pytest.approx([0.002] * 40, abs=25e-9)
+
+
+def test_frames_that_follow_one_software_start_have_a_value_each(sardana, measure, device):
+    values = measure(sardana.pool.AcqSynchType.Start, "software", 5, active=0.01, total=0.01)
+
+    in_window, _ = truth(device, 5)
+    np.testing.assert_array_equal(values["Window1"], in_window)
+
+
+def test_points_of_a_measurement_are_in_the_file_it_names(controller, channels, device, tmp_path):
+    controller.set_ctrl_attr("FileName", str(tmp_path / "scan.h5"))
+    plugin = controller.ctrl
+    plugin.PrepareOne(1, 0.01, 1, 0, 3)
+    for _ in range(3):
+        plugin.LoadOne(1, 0.01, 1, 0)
+        plugin.StartAll()
+        wait_for(device, DevState.STANDBY)
+
+    with h5py.File(tmp_path / "scan.h5") as file:
+        assert len(file["/entry/instrument/xspress3/data"]) == 3
+        assert file["/entry/complete"][()] == 1
+
+
+def test_a_stop_ends_the_session(sardana, measure, trigger, channels, device):
+    def stop():
+        wait_for(device, DevState.RUNNING)
+        threading.Thread(target=channels[TIMER].controller.ctrl.AbortAll).start()
+
+    values = measure(sardana.pool.AcqSynchType.Trigger, trigger, 40, 0.002, 0.004, fire=stop)
+
+    assert device.state() == DevState.STANDBY
+    assert not values.get("Window1")
+
+
+def test_what_the_device_cannot_do_is_refused(sardana, controller, channels):
+    plugin = controller.ctrl
+    with pytest.raises(ValueError, match="monitors"):
+        plugin.LoadOne(1, -100, 1, 0)
+    plugin.SetCtrlPar("synchronization", sardana.pool.AcqSynch.SoftwareStart)
+    with pytest.raises(ValueError, match="longest pause"):
+        plugin.LoadOne(1, 0.01, 5, 0.001)
+    plugin.SetCtrlPar("synchronization", sardana.pool.AcqSynch.SoftwareGate)
+    with pytest.raises(ValueError, match="software gate"):
+        plugin.LoadOne(1, 0.01, 5, 0)
+    with pytest.raises(ValueError, match="allowed is Window1"):
+        plugin.SetAxisExtraPar(2, "Quantity", "Window3")
+    with pytest.raises(ValueError, match=r"allowed is 0\.\.3"):
+        plugin.SetAxisExtraPar(2, "Channel", 4)
