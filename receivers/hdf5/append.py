@@ -22,7 +22,7 @@ from receivers.hdf5 import layout
 from xspress3.errors import SinkError
 from xspress3.stream import SessionStart
 
-__all__ = ["NOTHING", "Before", "reopen_file"]
+__all__ = ["NOTHING", "Before", "open_swmr", "reopen_file"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def reopen_file(path: Path, start: SessionStart, geometry: Geometry) -> tuple[h5
         When it is not one of ours, is not closed, or tells of other shapes or windows; nothing was changed.
     """
     try:
-        file = _open_swmr(path)
+        file = open_swmr(path)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno is not None else str(error)
         raise SinkError(f"cannot append to {path}: {reason}") from error
@@ -66,7 +66,7 @@ def reopen_file(path: Path, start: SessionStart, geometry: Geometry) -> tuple[h5
         raise
 
 
-def _open_swmr(path: Path) -> h5py.File:
+def open_swmr(path: Path) -> h5py.File:
     """The file at `path`, for writing in SWMR mode; h5py itself can only change to that mode later."""
     access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
     access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)  # as h5py does

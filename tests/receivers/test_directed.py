@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import signal
 import subprocess
 import sys
 
@@ -14,7 +15,7 @@ import pytest
 
 from receivers.hdf5.directed import DirectedSink
 from receivers.hdf5.layout import COUNTS, DETECTOR
-from receivers.hdf5.summary import read_summary
+from receivers.hdf5.summary import open_file, read_summary
 
 
 @pytest.fixture
@@ -174,3 +175,24 @@ def test_a_writer_that_follows_ends_with_its_standard_input(sender, tmp_path):
         assert writer.wait(10) == 0
     assert [event["event"] for event in events if event["event"] != "progress"] == ["joined", "begin", "end"]
     assert read_summary(tmp_path / "x.h5").is_complete
+
+
+REOPENS = """
+import os, signal, sys
+from pathlib import Path
+from receivers.hdf5.append import open_swmr
+file = open_swmr(Path(sys.argv[1]))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_writer_killed_while_it_opens_a_file_to_append_leaves_what_was_there(sender, run, sink, tmp_path):
+    path = tmp_path / "scan.h5"
+    run(burst(sender, path, 0), sink)
+
+    killed = subprocess.run([sys.executable, "-c", REOPENS, str(path)], check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    with open_file(path) as file:
+        assert np.array_equal(file[DETECTOR]["data"][()], sender.truth.histogram(0, 6))
+    assert read_summary(path).frames_written == 6
