@@ -11,14 +11,18 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from receivers.cli.hdf5 import needs_hdf5
 from receivers.text import printable
 from xspress3.errors import ConfigurationError, SequenceGapError, SinkError
+
+if TYPE_CHECKING:
+    from receivers.cli.options import Commands
 
 __all__ = ["add_to"]
 
@@ -27,7 +31,7 @@ MAX_SHOWN = 20
 """Holes, files and problems that are shown; JSON has them all."""
 
 
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command to those of a program."""
     parser = commands.add_parser("sessions", help="list, show, verify and recover what was recorded")
     actions = parser.add_subparsers(required=True, metavar="LIST|SHOW|VERIFY|RECOVER")
@@ -50,13 +54,10 @@ def _run(action: Callable[[argparse.Namespace], int], arguments: argparse.Namesp
     if not arguments.base_dir.is_dir():
         raise ConfigurationError(f"{arguments.base_dir} is not a directory")
     try:
-        return int(action(arguments))
+        with needs_hdf5():
+            return action(arguments)
     except FileNotFoundError as error:
         raise ConfigurationError(str(error)) from error
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{error.name} is missing: pip install '.[hdf5]' in a clone of xspress3-streamer"
-        ) from error
 
 
 def _list(arguments: argparse.Namespace) -> int:
