@@ -46,6 +46,15 @@ def add_to(commands: Commands) -> None:
         if name != "LIST":
             action.add_argument("stream_id", metavar="STREAM")
             action.add_argument("session_id", type=int, metavar="SESSION")
+        if name == "RECOVER":
+            action.add_argument(
+                "--also",
+                type=Path,
+                action="append",
+                default=[],
+                metavar="DIR",
+                help="another data directory of the recorder; repeatable",
+            )
         action.add_argument("--json", action="store_true", help="print JSON")
         action.set_defaults(run=lambda arguments, run=run: _run(run, arguments))
 
@@ -161,22 +170,17 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _recover(arguments: argparse.Namespace) -> int:
-    from receivers.sessions.recover import recover_session  # noqa: PLC0415  # h5py is an extra
-    from receivers.sessions.session import read_session  # noqa: PLC0415
+    from receivers.sessions.recover import recover_index  # noqa: PLC0415  # h5py is an extra
 
-    stream_id, session_id, base_dir = arguments.stream_id, arguments.session_id, arguments.base_dir
-    made = recover_session(read_session(stream_id, session_id, base_dir))
-    session = read_session(stream_id, session_id, base_dir)
-    index = session.as_index()
-    if session.index_path is not None:
-        index.write(session.index_path)
+    done = recover_index(arguments.stream_id, arguments.session_id, arguments.base_dir, arguments.also)
+    made, index, path = done.made, done.index, done.index_path
     if arguments.json:
-        print(json.dumps({"made": [str(path) for path in made], "index": index.as_dict()}))
+        print(json.dumps({"made": [str(one) for one in made], "index": index.as_dict()}))
         return 0
-    for path in made:
-        print(f"made {printable(str(path), MAX_PATH)}")
+    for one in made:
+        print(f"made {printable(str(one), MAX_PATH)}")
     where = "no index, which only a recorder's directories have"
-    if session.index_path is not None:
-        where = f"index {printable(str(session.index_path), MAX_PATH)}"
+    if path is not None:
+        where = f"index {printable(str(path), MAX_PATH)}"
     print(f"{index.frames_written} frames, {index.frames_lost} lost; {where}")
     return 0
