@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import pkgutil
@@ -16,6 +17,9 @@ import pytest
 import receivers
 import tango_device
 import xspress3
+
+with contextlib.suppress(ModuleNotFoundError):  # an import of OCS brings it, and it is kept for ever
+    import twisted.internet.reactor  # noqa: F401
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUILT = {

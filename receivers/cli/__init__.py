@@ -10,11 +10,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from receivers.cli import capture, printing, replay, show, view, write
+from receivers.cli import capture, printing, record, replay, sessions, show, view, write
 from receivers.cli.reading import PROGRAM
 from receivers.cli.write import WRITER
-from receivers.recorder import command as record
-from receivers.sessions import command as sessions
 from xspress3.terminal import run_program
 
 __all__ = ["WRITER", "build_parser", "main"]

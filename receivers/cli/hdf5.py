@@ -1,16 +1,13 @@
-"""What commands need that deal with files: a hint where the library is missing, a way out where it broke."""
+"""A hint for commands that deal with files where the library for these is missing."""
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import os
-import sys
 from collections.abc import Iterator
 
 from xspress3.errors import ConfigurationError
 
-__all__ = ["leave_without_hdf5", "needs_hdf5"]
+__all__ = ["needs_hdf5"]
 
 
 @contextlib.contextmanager
@@ -22,19 +19,3 @@ def needs_hdf5() -> Iterator[None]:
         raise ConfigurationError(
             f"{error.name} is missing: pip install '.[hdf5]' in a clone of xspress3-streamer"
         ) from error
-
-
-def leave_without_hdf5(code: int) -> None:
-    """Let the process end with `code` before the HDF5 library takes itself down.
-
-    After a failed write it can crash there (seen with HDF5 1.14.6 and 2.0.0), which would turn a
-    clear message into "segmentation fault".
-    """
-
-    def leave() -> None:
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):
-                stream.flush()
-        os._exit(code)
-
-    atexit.register(leave)

@@ -31,6 +31,7 @@ __all__ = [
     "port",
     "rate",
     "reader_keys",
+    "reader_name",
 ]
 
 DEFAULT_HOST = "127.0.0.1"
@@ -46,7 +47,7 @@ def add_stream_options(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument("--sessions", type=_positive, metavar="N", help="end after so many sessions")
     parser.add_argument(
         "--name",
-        type=_name,
+        type=reader_name,
         default=name,
         help="by which the sender knows this reader (default: %(default)s)",
     )
@@ -120,7 +121,8 @@ def rate(text: str) -> float:
     return value
 
 
-def _name(text: str) -> str:
+def reader_name(text: str) -> str:
+    """A name by which a sender knows a reader."""
     if not 1 <= len(text) <= MAX_NAME or not text.isprintable():
         raise argparse.ArgumentTypeError(f"{text[:MAX_NAME]!r}, allowed are 1..{MAX_NAME} characters")
     return text

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from receivers.cli.hdf5 import leave_without_hdf5, needs_hdf5
+from receivers.cli.hdf5 import needs_hdf5
 from receivers.cli.options import add_stream_options
 from receivers.cli.reading import receive, tell
+from receivers.hdf5.leaving import leave_without_hdf5
 from receivers.progress import ProgressSink
 from receivers.receiver import Receiver
 from receivers.report import SessionReport

@@ -20,39 +20,32 @@ over. So these alone begin no file until there was a START, or data, on the conn
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from receivers.g3.frame import FLOW_KEY, FlowControl, Frame, FrameKind
-from receivers.g3.index import G3IndexFile
 from receivers.g3.numbering import NUMBER_KEY, Seen
-from receivers.g3.series import G3Series
-from receivers.g3.session import ENDED, G3Session, SaidIds, said_ids
-from receivers.hdf5.naming import safe_name
-from receivers.hdf5.space import MIN_FREE_BYTES, NoSpaceError
-from receivers.recorder.names import Shelf, file_name, session_directory
+from receivers.g3.room import Room
+from receivers.g3.session import ENDED, G3Session, said_ids
+from receivers.g3.sessions import G3Sessions
+from receivers.hdf5.space import MIN_FREE_BYTES
 from receivers.recorder.rules import TIME_PER_FILE, Preset
 
 __all__ = ["Intake", "IntakeCounts"]
 
-EXTENSION = ".g3"
 METADATA = (FrameKind.OBSERVATION, FrameKind.WIRING)
 NOT_DATA = (FrameKind.PIPELINE_INFO, FrameKind.END_PROCESSING)
 MAX_HELD = 1024
 """Frames about a session that wait for its data."""
 SYNC_INTERVAL = 1.0
 NO_CONNECTION = "the connection was lost"
-TELL_INTERVAL = 1.0
-"""Least seconds between two lines about frames that found no place."""
 
 
 @dataclass
 class IntakeCounts:
-    """Frames by what became of them, over all sessions.
+    """Frames by what became of them before they went to a file, over all sessions.
 
     Parameters
     ----------
@@ -60,8 +53,6 @@ class IntakeCounts:
         Never came, by the numbers of those that did.
     repeated
         Came again and were not written again.
-    lost
-        Came and found no place.
     passed_over
         About the stream or a program, not data.
     unknown_flow
@@ -70,15 +61,11 @@ class IntakeCounts:
 
     received: int = 0
     received_bytes: int = 0
-    written: int = 0
     missing: int = 0
     repeated: int = 0
     restarts: int = 0
-    lost: int = 0
     passed_over: int = 0
     unknown_flow: int = 0
-    sessions: int = 0
-    files: int = 0
 
 
 class Intake:
@@ -123,38 +110,32 @@ class Intake:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.counts = IntakeCounts()
-        self.session: G3Session | None = None
-        """The session whose frames come now."""
-        self.n_waiting = self.waiting_bytes = 0
-        """Frames that wait for room, and their bytes."""
-        self.no_room = ""
-        """Why frames wait; empty when none do."""
-        self.index_error = ""
-        """Why an index is not up to date; empty when it is."""
-        self.last_loss = ""
-        """What was said last about frames that are not in the files."""
-        self._data_dirs = list(data_dirs)
-        self._stream_id = stream_id
+        self.room = Room(time_per_file, queue_bytes, clock, notify)
+        self.sessions = G3Sessions(
+            data_dirs,
+            stream_id,
+            min_free_bytes=min_free_bytes,
+            clock=clock,
+            wall_clock=wall_clock,
+            notify=notify,
+        )
         self._preset = preset
-        self._time_per_file = time_per_file
         self._notify = notify
-        self._queue_bytes = queue_bytes
-        self._min_free_bytes = min_free_bytes
         self._clock = clock
         self._wall_clock = wall_clock
-        self._last: G3Session | None = None  # the one before, which may go on
-        self._untold = 0
-        self._told = -TELL_INTERVAL
         self._is_live = False
         self._held: list[Frame] = []
-        self._indexes: dict[int, G3IndexFile] = {}
-        self._waiting: deque[tuple[G3Session, Frame | None]] = deque()
         self._last_data = self._last_sync = clock()
+
+    @property
+    def session(self) -> G3Session | None:
+        """The session whose frames come now."""
+        return self.sessions.now
 
     @property
     def latest(self) -> G3Session | None:
         """The session whose frames come now, else the one before."""
-        return self.session or self._last
+        return self.sessions.now or self.sessions.last
 
     @property
     def is_recording(self) -> bool:
@@ -184,9 +165,9 @@ class Intake:
 
     def tick(self) -> None:
         """Do what is due: write what waits, close what is idle, sync."""
-        self._drain()
-        self._write_indexes()
-        if self.session is None or self._waiting:
+        self.room.drain()
+        self.sessions.write_indexes()
+        if self.session is None or not self.room.is_empty:
             return
         now = self._clock()
         if now - self._last_data > self._preset.gap:
@@ -199,19 +180,10 @@ class Intake:
     def close(self) -> None:
         """Close what is open. Frames that still have no room are counted as lost."""
         self._roll()
-        self._drain()
-        for session, frame in self._waiting:
-            if frame is not None:
-                session.lose(frame)
-        self._lose(self.n_waiting)
-        self._count_waiting(-self.n_waiting, -self.waiting_bytes)
-        for session, _ in self._waiting:
-            session.series.roll()
-        self._waiting.clear()
-        self._tell_lost()
+        self.room.close()
         if self.session is not None:
             self.session.end_reason = "recording was stopped"
-        self._write_indexes()
+        self.sessions.close()
 
     def _leave_unnamed(self, why: str) -> None:
         """Leave a session that has no id: nobody can say whether what comes next belongs to it."""
@@ -246,16 +218,17 @@ class Intake:
     def _end_session(self, why: str) -> None:
         self._leave_session(why)
         self._held.clear()
-        if self._last is not None:
-            self._last.is_over = True
+        if self.sessions.last is not None:
+            self.sessions.last.is_over = True
 
     def _leave_session(self, why: str) -> None:
         """Close its file; it may go on later."""
         self._roll()
+        self.sessions.leave(why)
+
+    def _roll(self) -> None:
         if self.session is not None:
-            self.session.end_reason = why
-            self._write_indexes()
-            self.session, self._last = None, self.session
+            self.room.roll(self.session)
 
     # Data
 
@@ -278,75 +251,9 @@ class Intake:
     def _session_of(self, frame: Frame) -> G3Session:
         """The session that `frame` belongs to; leaves the one before, when that is another."""
         ids = said_ids(frame)
-        if self.session is None or not self.session.ids.covers(ids):
+        if self.session is not None and not self.session.ids.covers(ids):
             self._leave_session("frames of another session came")
-            self.session = self._last_again(ids) or self._begin(ids)
-        return self.session
-
-    def _last_again(self, ids: SaidIds) -> G3Session | None:
-        """The session before, when it is that of `ids`."""
-        last = self._last
-        if last is None or ids.session_id is None or last.ids != ids:
-            return None
-        last.reopen()
-        return last
-
-    def _begin(self, ids: SaidIds) -> G3Session:
-        last = self._last
-        # Without an id a gap begins another session, but nobody says again what it needs.
-        goes_on = last is not None and ids.session_id is None and not last.is_over and last.ids.covers(ids)
-        stream_id = safe_name(ids.stream_id or self._stream_id)
-        session_id = ids.session_id or self._free_id(stream_id)
-        self.counts.sessions += 1
-        series = G3Series(
-            [session_directory(data_dir, session_id, stream_id) for data_dir in self._data_dirs],
-            lambda part: file_name(session_id, part, EXTENSION),
-            first_part=self._first_part(stream_id, session_id),
-            min_free_bytes=self._min_free_bytes,
-            clock=self._clock,
-            notify=self._notify,
-        )
-        session = G3Session(ids, stream_id, session_id, series, last if goes_on else None)
-        session.began = self._wall_clock()
-        self._resume(session)
-        return session
-
-    def _first_part(self, stream_id: str, session_id: int) -> int:
-        try:
-            return Shelf(self._data_dirs, stream_id).next_part(session_id)
-        except OSError:
-            return 0  # a name that is taken is seen when the file is made
-
-    def _resume(self, session: G3Session) -> None:
-        """Go on behind what an earlier recorder has left of `session`."""
-        part = self._first_part(session.stream_id, session.session_id) - 1
-        for data_dir in self._data_dirs:
-            directory = session_directory(data_dir, session.session_id, session.stream_id)
-            path = directory / file_name(session.session_id, max(part, 0), EXTENSION)
-            if part >= 0 and path.is_file():
-                session.resume(path)
-        kept = {session.session_id, 0 if self._last is None else self._last.session_id}
-        self._indexes = {known: index for known, index in self._indexes.items() if known in kept}
-        self._indexes[session.session_id] = G3IndexFile(self._data_dirs[0], session)
-
-    def _write_indexes(self) -> None:
-        for session in (self._last, self.session):
-            if session is None or not session.series.n_files:
-                continue
-            try:
-                self._indexes[session.session_id].write(session, self._clock())
-            except OSError as error:  # SinkError is one; the next time mends it
-                self.index_error = f"the index of session {session.session_id} cannot be written: {error}"
-            else:
-                self.index_error = ""
-
-    def _free_id(self, stream_id: str) -> int:
-        """The second of now, or the first one behind it under which nothing was recorded."""
-        shelf, session_id = Shelf(self._data_dirs, stream_id), int(self._wall_clock())
-        with contextlib.suppress(OSError):
-            while shelf.is_taken(session_id):
-                session_id += 1
-        return session_id
+        return self.sessions.get(ids)
 
     def _record(self, session: G3Session, frame: Frame) -> None:
         self._last_data = self._clock()
@@ -356,7 +263,7 @@ class Intake:
         seen = numbering.see(frame)
         self._note_numbers(session, numbering.missing - missing, seen, frame)
         if seen is not Seen.REPEATED:
-            self._offer(session, frame)
+            self.room.offer(session, frame)
         elif not session.series.is_open and not session.carried.holds(frame):
             session.carried.note(frame)
 
@@ -366,76 +273,8 @@ class Intake:
         self.counts.restarts += seen is Seen.RESTARTED
         if missing > 0:
             number = frame.integer(NUMBER_KEY)
-            self._tell_loss(f"session {session.session_id}: {missing} frames before {number} did not come")
+            self.room.tell_loss(
+                f"session {session.session_id}: {missing} frames before {number} did not come"
+            )
         if seen is Seen.RESTARTED:
             self._notify(f"session {session.session_id}: its sender counts frames from anew")
-
-    # Room
-
-    def _offer(self, session: G3Session, frame: Frame) -> None:
-        """Write `frame` behind those that wait, or have it wait."""
-        self._drain()
-        if not self._waiting and self._write(session, frame):
-            return
-        if self.waiting_bytes + len(frame.raw) > self._queue_bytes:
-            session.lose(frame)
-            self._lose(1)
-            return
-        self._waiting.append((session, frame))
-        self._count_waiting(1, len(frame.raw))
-
-    def _drain(self) -> None:
-        while self._waiting:
-            session, frame = self._waiting[0]
-            if frame is None:
-                session.series.roll()
-            elif self._write(session, frame):
-                self._count_waiting(-1, -len(frame.raw))
-            else:
-                return
-            self._waiting.popleft()
-
-    def _write(self, session: G3Session, frame: Frame) -> bool:
-        n_files = session.series.n_files
-        try:
-            session.write(frame, self._clock(), self._time_per_file)
-        except NoSpaceError as error:
-            if not self.no_room:
-                self._notify(f"no room, frames wait in memory: {error}")
-            self.no_room = str(error)
-            return False
-        if self.no_room:
-            self._notify("there is room again")
-        self.no_room = ""
-        self.counts.written += 1
-        self.counts.files += session.series.n_files - n_files
-        return True
-
-    def _roll(self) -> None:
-        """Close the file of the session that comes now, behind the frames that wait for it."""
-        if self.session is None:
-            return
-        entry = (self.session, None)
-        if not self._waiting:
-            self.session.series.roll()
-        elif self._waiting[-1] != entry:
-            self._waiting.append(entry)
-
-    def _count_waiting(self, n_frames: int, n_bytes: int) -> None:
-        self.n_waiting += n_frames
-        self.waiting_bytes += n_bytes
-
-    def _lose(self, n_frames: int) -> None:
-        self.counts.lost += n_frames
-        self._untold += n_frames
-        if self._clock() >= self._told + TELL_INTERVAL:
-            self._tell_lost()
-
-    def _tell_lost(self) -> None:
-        if self._untold:
-            self._tell_loss(f"{self._untold} frames are lost: {self.no_room}")
-            self._untold, self._told = 0, self._clock()
-
-    def _tell_loss(self, line: str) -> None:
-        self.last_loss = line
-        self._notify(line)

@@ -12,6 +12,7 @@ from receivers.g3.frame import Frame
 from receivers.g3.intake import Intake
 from receivers.g3.numbering import NUMBER_KEY
 from receivers.g3.source import G3Source
+from receivers.recorder.lock import StreamInUseError
 from receivers.recorder.options import Options
 from receivers.recorder.status import Counts, Meter, State, StreamStatus, free_bytes, seconds_to_full
 from receivers.text import printable
@@ -63,6 +64,8 @@ class G3Loop:
         self._lag: float | None = None
         self._last_error: str | None = None
         self._restarts = 0
+        self._in_use = ""
+        """Why another recorder has to be waited for; empty when there is none."""
         self._published = 0.0
         self.status = self._make_status(State.STOPPED)
 
@@ -87,6 +90,9 @@ class G3Loop:
             with Connection(self._source.host, self._source.port, timeout=CONNECT_TIMEOUT) as connection:
                 self._begin()
                 self._record(connection, stop)
+        except StreamInUseError as error:
+            self._in_use = str(error)
+            self._note_end(str(error))
         except StreamError as error:
             self._note_end(str(error))
         finally:
@@ -125,6 +131,7 @@ class G3Loop:
             self._last_frame, self._framed = number, now
         self._lag = self._lag if seconds is None else time.time() - seconds
         self._intake.take(frame)
+        self._in_use = "" if self._intake.is_recording else self._in_use
 
     def _note_end(self, why: str) -> None:
         """Tell why there is no connection, once as long as it stays the same."""
@@ -177,13 +184,13 @@ class G3Loop:
             part=files[-1].part if files else None,
             last_frame=self._last_frame,
             last_file=str(files[-1].path) if files else None,
-            last_loss=intake.last_loss or None,
+            last_loss=intake.room.last_loss or None,
             last_error=self._last_error,
             rate=self._frames.rate(now),
             bytes_rate=bytes_rate,
             lag=self._lag,
             silent_for=now - self._heard if self._is_connected else None,
-            queue_bytes=intake.waiting_bytes,
+            queue_bytes=intake.room.waiting_bytes,
             queue_limit_bytes=options.queue_bytes,
             free_bytes=free,
             time_to_full=seconds_to_full(free, bytes_rate),
@@ -192,28 +199,31 @@ class G3Loop:
         )
 
     def _counts(self) -> Counts:
-        counts = self._intake.counts
+        counts, room = self._intake.counts, self._intake.room
         return Counts(
             received=counts.received - counts.passed_over - counts.repeated,
-            written=counts.written,
-            waiting=self._intake.n_waiting,
-            lost=counts.missing + counts.lost,
-            lost_here=counts.lost,
+            written=room.written,
+            waiting=room.n_waiting,
+            lost=counts.missing + room.lost,
+            lost_here=room.lost,
             duplicates=counts.repeated,
-            sessions=counts.sessions,
-            files=counts.files,
+            sessions=self._intake.sessions.count,
+            files=room.files,
         )
 
     def _degraded(self, free: int | None) -> tuple[str, ...]:
         reasons = []
-        if self._intake.no_room:
-            reasons.append(f"frames wait for room: {self._intake.no_room}")
-        if self._intake.index_error:
-            reasons.append(self._intake.index_error)
+        room, sessions = self._intake.room, self._intake.sessions
+        if room.why:
+            reasons.append(f"frames wait for room: {room.why}")
+        if sessions.index_error:
+            reasons.append(sessions.index_error)
+        if self._in_use:
+            reasons.append(self._in_use)
         if free is None:
             reasons.append("the data directories cannot be looked at")
-        if self._intake.counts.lost:
-            reasons.append(f"{self._intake.counts.lost} frames were lost here")
+        if room.lost:
+            reasons.append(f"{room.lost} frames were lost here")
         if self._restarts:
             reasons.append(f"recording broke off {self._restarts} times")
         return tuple(printable(reason, MAX_LINE) for reason in reasons)

@@ -34,6 +34,8 @@ class G3Recorder:
     def __init__(
         self, source: G3Source, options: Options, notify: Callable[[str], None] = logger.warning
     ) -> None:
+        self.is_broken = False
+        """Never: what is written here knows no HDF5."""
         self._name = f"record-{source.host}:{source.port}"
         self._loop = G3Loop(source, options, notify)
         self._stop = threading.Event()

@@ -53,6 +53,10 @@ class Kept:
         else:
             self._items.append(gap)
 
+    def add_removed(self, gap: Gap) -> None:
+        """Put a loss before all that is kept: the file that had these frames is gone."""
+        self._items.insert(0, gap)
+
     def clear(self) -> None:
         """Forget all: it is safe."""
         self._items.clear()

@@ -94,6 +94,8 @@ class PartFile(ABC):
         Frames that will not come, as far as they would stand in this file.
     is_broken
         Whether a write failed; HDF5 may then crash when the process ends.
+    frames_removed
+        Frames that were written, and went with the file when another program removed it.
 
     Raises
     ------
@@ -118,6 +120,7 @@ class PartFile(ABC):
         self._file, self._before = reopened or (None, NOTHING)
         self.first_row = self._before.n_rows
         self.frames_taken = self.frames_written = self.frames_lost = 0
+        self.frames_removed = 0
         self.is_broken = False
         self._offset = self.first_row - first_frame  # from frame to row
         self._rows = self.first_row
@@ -215,6 +218,7 @@ class PartFile(ABC):
             self._set_count("frames_lost", self._before.frames_lost + self.frames_lost)
             for dataset in self._datasets.values():
                 dataset.flush()
+            self._check_replaced()
             self.frames_written = self.frames_taken
 
     def finish(self, end: PartEnd) -> None:
@@ -243,8 +247,9 @@ class PartFile(ABC):
             _sync(self.path)
 
     def _check_replaced(self) -> None:
-        """Raise `OSError` when another program has put its own file in the place of this one."""
+        """Raise `OSError` when another program has removed the file, or put its own in its place."""
         if not self.path.exists() or self.path.stat().st_ino != self._inode:
+            self.frames_removed, self.frames_written = self.frames_written, 0
             raise OSError(f"another program has removed or replaced {self.path} meanwhile")
 
     @contextlib.contextmanager

@@ -37,6 +37,7 @@ RETRY_TIME = 1.0
 """Seconds for which a directory is left alone that could not take a single frame."""
 CONTINUED = "continued"
 """Reason of the end of a file behind which the session goes on in another one."""
+REMOVED = "its file was removed by another program"
 _PROPER = (Outcome.COMPLETE, Outcome.STOPPED, Outcome.RESTARTED)
 
 
@@ -68,6 +69,8 @@ class FileSeries:
     ----------
     is_broken
         Whether a write to any file failed; HDF5 may then crash when the process ends.
+    removed
+        Frames that went with files which another program removed.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class FileSeries:
         self._kept = Kept()  # all since the last good flush
         self._left_alone: dict[Path, tuple[float, str]] = {}  # until when, and why
         self.is_broken = False
+        self.removed: list[Gap] = []
 
     @property
     def files(self) -> list[FileFacts]:
@@ -303,8 +307,18 @@ class FileSeries:
         self._done.append(facts_of(file, FileState.BROKEN, is_complete=False))
         self._directories.remove(self._directory)
         self._directories.append(self._directory)
+        if file.frames_removed:
+            self._note_removed(file)
         if not file.frames_written:
             self._leave_alone(self._directory, error)
+
+    def _note_removed(self, file: PartFile) -> None:
+        """Have the next file tell which frames went with `file`."""
+        first_kept = self._kept.first_frame
+        end = file.first_frame + file.n_rows if first_kept is None else first_kept
+        gap = Gap(file.first_frame, end - file.first_frame, REMOVED)
+        self.removed.append(gap)
+        self._kept.add_removed(gap)
 
     def _close(self, file: PartFile, end: PartEnd) -> None:
         try:

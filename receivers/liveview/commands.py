@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Union
 
-from receivers.liveview.calibration import Calibration
+from receivers.calibration import Calibration
 from receivers.liveview.sums import LATEST, Mode
 from xspress3.errors import ConfigurationError, ProtocolError
 from xspress3.model import Window

@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
+from receivers.calibration import Calibration, calibrations_of
 from receivers.liveview import report
-from receivers.liveview.calibration import Calibration, calibrations_of
 from receivers.liveview.commands import SetCalibration, SetWindow
 from receivers.liveview.control import Control
 from receivers.liveview.feed import Feed

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from receivers.liveview.calibration import Calibration, calibrations_of
+from receivers.calibration import Calibration, calibrations_of
 from receivers.liveview.feed import Feed
 from receivers.liveview.model import Spectra
 from receivers.liveview.sums import Mode

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import zmq
 
-from receivers.liveview.calibration import read_calibrations
+from receivers.calibration import read_calibrations
 from receivers.liveview.control import Written, open_control
 from receivers.liveview.feed import Feed
 from receivers.liveview.model import LiveModel

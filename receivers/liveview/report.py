@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from receivers.liveview.calibration import Calibration
+from receivers.calibration import Calibration
 from receivers.liveview.control import Control
 from receivers.liveview.feed import Feed
 from receivers.liveview.model import Source

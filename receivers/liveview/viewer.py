@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from receivers.liveview.calibration import Calibration
+from receivers.calibration import Calibration
 from receivers.liveview.commands import View
 from receivers.liveview.history import INTERVAL
 from receivers.liveview.model import LiveModel, Spectra

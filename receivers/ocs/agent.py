@@ -12,6 +12,7 @@ from typing import Any
 import txaio
 from ocs import ocs_agent, site_config
 
+from receivers.hdf5.leaving import leave_without_hdf5
 from receivers.ocs.monitor import MAX_RATE, ChannelMonitor, ChannelSample, check_channels, check_rate
 from receivers.ocs.options import AGENT_CLASS, make_agent, make_parser, monitored_endpoint
 from receivers.recorder.agent import Agent
@@ -158,3 +159,5 @@ def main(args: Sequence[str] | None = None) -> None:
     agent.register_task("set_monitored_channels", recorder.set_monitored_channels, blocking=False)
     agent.register_task("set_target_rate", recorder.set_target_rate, blocking=False)
     runner.run(agent, auto_reconnect=True)
+    if recorders.is_broken:
+        leave_without_hdf5(0)

@@ -1,6 +1,6 @@
 """An agent that never stops: it records every session of its streams, whatever happens to either side.
 
-command -> agent -> loop -> sink -> recording -> receivers.hdf5, receivers.sessions.index
-agent -> web, display           recording -> rules, names, held
+streams -> agent, loop -> sink -> recording -> receivers.hdf5, receivers.sessions.index
+web, display -> agent           recording -> rules, names, held
 status is known to all of them, and knows none
 """

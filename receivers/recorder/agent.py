@@ -14,6 +14,9 @@ __all__ = ["Agent", "Recorder"]
 class Recorder(Protocol):
     """What records one stream; `loop.StreamRecorder` is one."""
 
+    is_broken: bool
+    """Whether a write to HDF5 failed: then the process must end without taking the library down."""
+
     def start(self) -> None:
         """Begin to record; nothing when it does."""
 
@@ -60,6 +63,11 @@ class Agent:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a write to HDF5 failed, see `Recorder.is_broken`."""
+        return any(recorder.is_broken for recorder in self._recorders)
 
     def status(self) -> list[StreamStatus]:
         """What each stream is doing."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from receivers.hdf5.naming import safe_name
@@ -13,6 +14,7 @@ from xspress3.errors import SinkError
 __all__ = ["StreamInUseError", "StreamLock"]
 
 MAX_HOLDER = 200
+_OPEN_FLAGS = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class StreamInUseError(SinkError):
@@ -20,45 +22,57 @@ class StreamInUseError(SinkError):
 
 
 class StreamLock:
-    """Holds `<data_dir>/.<stream_id>.lock` until it is closed, or the process ends, however it does.
+    """Holds `<data_dir>/.<stream_id>.lock` in each directory until it is closed, or the process ends.
 
-    The file stays: to remove it would let two hold it at a time. On network disks the lock is as good
-    as their `flock`.
+    The files stay: to remove one would let two hold it at a time. On network disks a lock is as good
+    as their `flock`. A directory in which none can be made, as on a disk that can only be read, is passed
+    over: whoever finds it mended finds the others taken.
 
     Raises
     ------
     StreamInUseError
         Naming who holds it.
     SinkError
-        When the file cannot be made.
+        When there is no directory in which it can be made.
     """
 
-    def __init__(self, data_dir: Path, stream_id: str) -> None:
-        path = data_dir / f".{safe_name(stream_id)}.lock"
+    def __init__(self, data_dirs: Sequence[Path], stream_id: str) -> None:
+        self._descriptors: list[int] = []
+        refusals: list[str] = []
+        for data_dir in dict.fromkeys(path.resolve() for path in data_dirs):
+            path = data_dir / f".{safe_name(stream_id)}.lock"
+            try:
+                self._descriptors.append(os.open(path, _OPEN_FLAGS, 0o644))
+            except OSError as error:
+                refusals.append(f"cannot open {path}: {error.strerror}")
+                continue
+            self._take(self._descriptors[-1], data_dir, stream_id)
+        if not self._descriptors:
+            raise SinkError("; ".join(refusals))
+        for descriptor in self._descriptors:
+            _say_who(descriptor)
+
+    def _take(self, descriptor: int, data_dir: Path, stream_id: str) -> None:
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise SinkError(f"cannot open {path}: {error.strerror}") from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.pread(self._descriptor, MAX_HOLDER, 0).decode("utf-8", "replace").strip()
+            holder = os.pread(descriptor, MAX_HOLDER, 0).decode("utf-8", "replace").strip()
             self.close()
             raise StreamInUseError(
                 f"stream {safe_name(stream_id)} is recorded into {data_dir} by another recorder "
                 f"({holder or error.strerror}); two would write the same frames twice"
             ) from error
-        self._say_who()
-
-    def _say_who(self) -> None:
-        try:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        except OSError:
-            return  # a full disk: the lock holds without the name
 
     def close(self) -> None:
         """Let others have it; a second call does nothing."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
+        descriptors, self._descriptors = self._descriptors, []
+        for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _say_who(descriptor: int) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    except OSError:
+        return  # a full disk: the lock holds without the name

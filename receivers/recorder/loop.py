@@ -177,7 +177,10 @@ class StreamRecorder:
         self._died_of, self._died_in = text, self._facts.sessions
 
     def _notify(self, line: str) -> None:
-        self._tell(f"{self.source.name}: {line}")
+        try:
+            self._tell(f"{self.source.name}: {line}")
+        except Exception:  # that somebody cannot be told is no reason not to record
+            logger.exception("telling %r", line)
 
     # The status
 

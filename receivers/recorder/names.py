@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from receivers.hdf5.naming import safe_name
-from xspress3.errors import ConfigurationError
+from xspress3.errors import ConfigurationError, SinkError
 
 __all__ = ["PartName", "Shelf", "file_name", "part_text", "session_directory"]
 
@@ -65,6 +65,9 @@ def session_directory(data_dir: Path, session_id: int, stream_id: str) -> Path:
 class Shelf:
     """The names that a stream has used in its data directories, as they are on the disk now.
 
+    A directory that does not answer is passed over: the others can take files, and none that exists is
+    ever written over. Where none of them answers, the methods raise `SinkError`.
+
     Parameters
     ----------
     data_dirs
@@ -92,10 +95,15 @@ class Shelf:
 
     def _all_names(self, session_id: int) -> list[str]:
         names: list[str] = []
+        refusals: list[str] = []
         for data_dir in self._data_dirs:
+            directory = session_directory(data_dir, session_id, self._stream_id)
             try:
-                directory = session_directory(data_dir, session_id, self._stream_id)
                 names += [path.name for path in directory.iterdir()]
             except FileNotFoundError:
                 continue
+            except OSError as error:
+                refusals.append(f"cannot look into {directory}: {error.strerror}")
+        if refusals and len(refusals) == len(self._data_dirs):
+            raise SinkError("; ".join(refusals))
         return names

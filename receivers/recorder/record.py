@@ -123,6 +123,11 @@ class Record:
         return self._series.frames_written
 
     @property
+    def frames_removed(self) -> int:
+        """Frames that were in files which another program has removed."""
+        return sum(gap.n_frames for gap in self._series.removed)
+
+    @property
     def frames_waiting(self) -> int:
         """Frames since the last flush."""
         return self._series.frames_waiting
@@ -208,12 +213,12 @@ class Record:
     def _as_seen_here(self, report: SessionReport) -> SessionReport:
         """`report` for the frames of this record, which may be a part of the session."""
         totals = self.totals
-        is_whole = report.outcome in PROPER_ENDS and not totals.frames_lost
+        is_whole = report.outcome in PROPER_ENDS and not totals.frames_lost and not self.frames_removed
         return replace(
             report,
             session_id=self.session_id,
             frames_received=totals.frames_taken,
-            frames_lost=totals.frames_lost,
+            frames_lost=totals.frames_lost + self.frames_removed,
             duplicates=totals.duplicates + report.duplicates,
             is_complete=is_whole,
         )
@@ -245,7 +250,8 @@ class Record:
         files = [] if before is None else [_no_longer_open(entry) for entry in before.files]
         written = self.frames_written + (0 if before is None else before.frames_written)
         missing = self._all_missing()
-        lost = self.totals.frames_lost + sum(stop - first for first, stop, _ in self._missing_before())
+        lost = self.totals.frames_lost + self.frames_removed
+        lost += sum(stop - first for first, stop, _ in self._missing_before())
         expected = self._start.n_frames if report is None else report.frames_expected
         expected = None if expected is None else max(expected - self._first_frame, 0)
         duplicates = self.totals.duplicates if report is None else report.duplicates
@@ -272,7 +278,7 @@ class Record:
         return [] if index is None else [gap for gap in index.missing if gap[1] <= end]
 
     def _all_missing(self) -> tuple[Missing, ...]:
-        mine = [(gap.first_frame, _end(gap), gap.reason) for gap in self._missing]
+        mine = [(gap.first_frame, _end(gap), gap.reason) for gap in (*self._series.removed, *self._missing)]
         return (*self._missing_before(), *mine)
 
     def _entry(self, facts: FileFacts) -> FileEntry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from receivers.recorder.options import Options
 from receivers.recorder.record import Record
 from receivers.recorder.rules import Decision, Part, Rules
 from receivers.report import SessionReport
+from xspress3.errors import SinkError
 from xspress3.stream import Block, EncodedArray, SessionStart
 from xspress3.stream.tracker import Gap
 
@@ -97,8 +99,9 @@ class Recording:
             block = self._only_new(held.item)
             if block is None:
                 return
-            held.item, held.is_decided = block, True
-            self._obey(self._rules.frame(held.now, held.unix_time, self._said))
+            held.item = block
+            self._obey(self._decide(held.now, held.unix_time))
+            held.is_decided = True
         self._close_what_must()
         record = self._open(held.item.first_frame)
         self._tell_gaps(record)
@@ -125,7 +128,7 @@ class Recording:
         """Close everything. A session of which nothing is known but losses gets a file that says so."""
         self._close_what_must()
         if self.record is None and self._gaps:
-            self._obey(self._rules.frame(0.0, report.end_time, self._said))
+            self._obey(self._decide(0.0, report.end_time))
             self._open(self._gaps[0].first_frame)
         if self.record is not None:
             self._tell_gaps(self.record)
@@ -149,6 +152,15 @@ class Recording:
         if not n_old:
             return block
         return _without_first(block, n_old) if n_old < block.n_frames else None
+
+    def _decide(self, now: float, unix_time: float) -> Decision:
+        """What the rules say to a frame; where names cannot be looked at, they were not asked."""
+        before = copy.copy(self._rules)
+        try:
+            return self._rules.frame(now, unix_time, self._said)
+        except SinkError:
+            self._rules = before
+            raise
 
     def _obey(self, decision: Decision) -> None:
         if decision.close or decision.is_end:

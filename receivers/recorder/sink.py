@@ -35,6 +35,7 @@ class Facts:
     lost_here: int = 0
     duplicates: int = 0
     written_before: int = 0
+    removed_before: int = 0
     sessions: int = 0
     files: int = 0
     session_id: int | None = None
@@ -181,12 +182,18 @@ class RecorderSink:
             received=facts.received,
             written=facts.written_before + sum(record.frames_written for record in records),
             waiting=self.queue.n_frames + sum(record.frames_waiting for record in records),
-            lost=facts.lost,
-            lost_here=facts.lost_here,
+            lost=facts.lost + self._removed,
+            lost_here=facts.lost_here + self._removed,
             duplicates=facts.duplicates + (0 if recording is None else recording.duplicates),
             sessions=facts.sessions,
             files=facts.files,
         )
+
+    @property
+    def _removed(self) -> int:
+        """Frames that went with files which another program removed."""
+        records = [] if self._recording is None else self._recording.records
+        return self.facts.removed_before + sum(record.frames_removed for record in records)
 
     @property
     def degraded(self) -> list[str]:
@@ -196,6 +203,8 @@ class RecorderSink:
         reasons += [record.index_error for record in self._without_index]
         if self.facts.lost_here:
             reasons.append(f"{self.facts.lost_here} frames were lost for want of space")
+        if self._removed:
+            reasons.append(f"{self._removed} frames were lost: another program removed their files")
         return [reason for reason in reasons if reason]
 
     # The queue
@@ -318,6 +327,7 @@ class RecorderSink:
         facts = self.facts
         facts.duplicates += recording.duplicates
         facts.written_before += sum(record.frames_written for record in recording.records)
+        facts.removed_before += sum(record.frames_removed for record in recording.records)
         self.is_broken = self.is_broken or any(record.is_broken for record in recording.records)
         self._without_index += [record for record in recording.records if record.index_error]
 
@@ -337,7 +347,7 @@ class RecorderSink:
             self._lock[1].close()
             self._lock = None
         if self._lock is None:
-            self._lock = stream_id, StreamLock(self._options.data_dirs[0], stream_id)
+            self._lock = stream_id, StreamLock(self._options.data_dirs, stream_id)
 
 
 def _check_contract(start: SessionStart) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +29,15 @@ class Found:
     notes: tuple[str, ...]
 
 
-def find_files(stream_id: str, session_id: int, base_dir: Path) -> Found:
+def find_files(stream_id: str, session_id: int, base_dir: Path, also: Sequence[Path] = ()) -> Found:
     """The files of a session in the directories of a recorder, or, without folders, in `base_dir` itself.
+
+    Parameters
+    ----------
+    base_dir
+        The first data directory: the index lies there, and knows of files in others.
+    also
+        Other data directories, for when there is no index.
 
     Raises
     ------
@@ -43,7 +50,9 @@ def find_files(stream_id: str, session_id: int, base_dir: Path) -> Found:
     paths = _in_order(_recorded_names(directory, session_id))
     elsewhere, unfound = _from_index(index, directory, paths)
     notes += [f"{name} is in the index and not there" for name in unfound]
-    paths = _in_order([*paths, *elsewhere])
+    others = [session_directory(other, session_id, stream_id) for other in also]
+    elsewhere += [path for other in others for path in _recorded_names(other, session_id)]
+    paths = _in_order(list(dict.fromkeys([*paths, *elsewhere])))
     if not paths:
         paths = _in_order(_in_flat(base_dir, stream_id, session_id))
     if not paths:
@@ -51,7 +60,8 @@ def find_files(stream_id: str, session_id: int, base_dir: Path) -> Found:
             f"no file of stream {stream_id!r}, session {session_id} in {directory} or {base_dir}"
             + "".join(f"; {note}" for note in notes)
         )
-    return Found(tuple(paths), index, path if directory.is_dir() else None, tuple(notes))
+    is_recorded = any(other.is_dir() for other in (directory, *others))
+    return Found(tuple(paths), index, path if is_recorded else None, tuple(notes))
 
 
 def _read_index(path: Path, stream_id: str, session_id: int) -> tuple[SessionIndex | None, list[str]]:

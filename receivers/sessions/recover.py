@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,23 @@ from receivers.hdf5.sample_file import BLOCKS
 from receivers.hdf5.space import MIN_FREE_BYTES, check_space
 from receivers.hdf5.summary import open_file
 from receivers.recorded_blocks import NOT_RECORDED
+from receivers.sessions.find import G3_EXTENSION, Found, find_files
+from receivers.sessions.index import SessionIndex
 from receivers.sessions.part import RECOVERED_FROM, Part, read_part
-from receivers.sessions.session import RECOVERED, RecordedSession
-from xspress3.errors import SinkError
+from receivers.sessions.session import RECOVERED, RecordedSession, read_session
+from xspress3.errors import ConfigurationError, SinkError
 
-__all__ = ["recover_part", "recover_session", "recovered_path"]
+__all__ = ["Recovered", "recover_index", "recover_part", "recover_session", "recovered_path"]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What was made: copies of files, and the index, with its place if it has one."""
+
+    made: list[Path]
+    index: SessionIndex
+    index_path: Path | None
+
 
 END_REASON = f"{RECOVERED}: its writer died"
 
@@ -45,6 +58,42 @@ def recover_session(session: RecordedSession) -> list[Path]:
     """
     unfinished = [part for part in session.parts if not part.is_finished]
     return [recover_part(part, session.session_id) for part in unfinished]
+
+
+def recover_index(stream_id: str, session_id: int, base_dir: Path, also: Sequence[Path] = ()) -> Recovered:
+    """Finish what was cut short, as `recover_session`, and write the index again from the files.
+
+    Files of G3 frames need no end: of these the index is made only. Directories are as of `find_files`.
+
+    Raises
+    ------
+    FileNotFoundError, ConfigurationError
+        As of `read_session`.
+    SinkError
+        When something cannot be written.
+    """
+    found = find_files(stream_id, session_id, base_dir, also)
+    if all(path.suffix == G3_EXTENSION for path in found.paths):
+        made, index = [], _g3_index(stream_id, session_id, found)
+    else:
+        made = recover_session(read_session(stream_id, session_id, base_dir, also))
+        index = read_session(stream_id, session_id, base_dir, also).as_index()
+    if found.index_path is not None:
+        found.index_path.parent.mkdir(parents=True, exist_ok=True)
+        index.write(found.index_path)
+    return Recovered(made, index, found.index_path)
+
+
+def _g3_index(stream_id: str, session_id: int, found: Found) -> SessionIndex:
+    """The index where there is one, for it knows more than the files; else one made of these."""
+    if found.index is not None:
+        return found.index
+    try:
+        from receivers.g3.rebuild import rebuild_index  # noqa: PLC0415  # an extra
+    except ImportError as error:
+        raise ConfigurationError(f"{error.name} is missing, which the extra `g3` brings") from error
+    directory = found.paths[0].parent if found.index_path is None else found.index_path.parent
+    return rebuild_index(stream_id, session_id, found.paths, directory)
 
 
 def recover_part(part: Part, session_id: int) -> Path:

@@ -28,7 +28,6 @@ __all__ = [
     "current_index",
     "get_session_files",
     "read_session",
-    "rebuild",
 ]
 
 RECOVERED = "recovered"
@@ -237,8 +236,10 @@ class RecordedSession:
         return [] if self.index is None else [f for f in self.index.files if f.kind is FileKind.G3]
 
 
-def read_session(stream_id: str, session_id: int, base_dir: Path) -> RecordedSession:
-    """What the files of a session hold; of their data nothing is read.
+def read_session(
+    stream_id: str, session_id: int, base_dir: Path, also: Sequence[Path] = ()
+) -> RecordedSession:
+    """What the files of a session hold; of their data nothing is read. Directories as of `find_files`.
 
     Raises
     ------
@@ -247,7 +248,7 @@ def read_session(stream_id: str, session_id: int, base_dir: Path) -> RecordedSes
     ConfigurationError
         When none of them can be read as HDF5.
     """
-    found = find_files(stream_id, session_id, base_dir)
+    found = find_files(stream_id, session_id, base_dir, also)
     return _from_files(stream_id, session_id, found)
 
 
@@ -267,18 +268,6 @@ def _sizes_agree(found: Found) -> bool:
     directory = found.index_path.parent
     said = {directory / file.name: file.size_bytes for file in found.index.files}
     return said == {path: path.stat().st_size for path in found.paths}
-
-
-def rebuild(directory: Path, stream_id: str, session_id: int) -> SessionIndex:
-    """The index made again from the files in `directory`, which is that of the session.
-
-    Raises
-    ------
-    FileNotFoundError, ConfigurationError
-        As of `read_session`.
-    """
-    paths = tuple(path for path in find_files(stream_id, session_id, directory.parents[1]).paths)
-    return _from_files(stream_id, session_id, Found(paths, None, directory / "index", ())).as_index()
 
 
 def get_session_files(

@@ -94,7 +94,7 @@ def load_session_status(stream_id: str, session_id: int, base_dir: Path | str) -
 def _g3_status(found: Found) -> SessionStatus:
     """Of a session of G3 frames: its status is the detector, its observation the metadata."""
     if found.index is None:
-        raise ConfigurationError(f"{found.paths[0]} has no index beside it, which alone counts its frames")
+        raise ConfigurationError(f"{found.paths[0]} has no index beside it: make it again with RECOVER")
     try:
         from receivers.g3.status import read_status  # noqa: PLC0415  # an extra
     except ImportError as error:

@@ -8,6 +8,7 @@ import pytest
 
 from receivers.g3.framing import FrameSplitter
 from receivers.g3.intake import Intake
+from receivers.recorder.lock import StreamInUseError
 from receivers.recorder.rules import Preset
 from receivers.sessions.index import IndexState, SessionIndex, index_path
 from tests.receivers.g3.frames import (
@@ -251,16 +252,42 @@ def test_files_of_an_earlier_run_are_left_as_they_are(hand, tmp_path):
     assert numbers(second.path(1)) == [3]
 
 
-def test_a_second_recorder_leaves_the_files_of_the_first_alone(hand):
+def test_a_second_recorder_is_refused_until_the_first_ends_and_goes_on_behind_it(hand):
     one, other = hand(), hand()
     begin(one)
     one.take(scan(2))
-    begin(other)
-    other.take(scan(3))
+    with pytest.raises(StreamInUseError, match="another recorder"):
+        begin(other)
     one.take(scan(3))
+    one.intake.close()
+
+    other.reconnect()
+    begin(other)
+    other.take(scan(3), scan(4))
+    other.intake.close()
 
     assert numbers(one.path(0)) == [2, 3]
-    assert numbers(one.path(1)) == [3]
+    assert numbers(one.path(1)) == [4]
+    index = SessionIndex.read(index_path(one.directory, STREAM, SESSION))
+    assert [(file.part, file.frames_written) for file in index.files] == [(0, 4), (1, 1)]
+
+
+def test_a_recorder_that_is_started_again_goes_on_behind_what_another_wrote_meanwhile(hand):
+    one, other = hand(), hand()
+    begin(one)
+    one.take(scan(2))
+    one.intake.close()
+    begin(other)
+    other.take(scan(3))
+    other.intake.close()
+
+    one.reconnect()
+    begin(one)
+    one.take(scan(4))
+    one.intake.close()
+
+    assert [numbers(one.path(part)) for part in range(3)] == [[2], [3], [4]]
+    assert len(SessionIndex.read(index_path(one.directory, STREAM, SESSION)).files) == 3
 
 
 def test_frames_that_a_sender_repeats_to_a_reader_that_joins_again_are_known(hand):
@@ -376,8 +403,8 @@ def test_a_part_that_cannot_be_made_waits_in_memory_and_comes_first(hand, tmp_pa
     hand = hand(data_dirs=[blocked])
     begin(hand)
     hand.take(scan(2))
-    assert hand.intake.waiting_bytes > 0
-    assert "data" in hand.intake.no_room
+    assert hand.intake.room.waiting_bytes > 0
+    assert "data" in hand.intake.room.why
 
     blocked.unlink()
     hand.wait(1)
@@ -385,7 +412,7 @@ def test_a_part_that_cannot_be_made_waits_in_memory_and_comes_first(hand, tmp_pa
 
     (path,) = blocked.rglob("*.g3")
     assert [frame["frame_num"] for frame in read(path)] == [0, 1, 2, 3]
-    assert (hand.intake.no_room, hand.intake.waiting_bytes, hand.intake.counts.lost) == ("", 0, 0)
+    assert (hand.intake.room.why, hand.intake.room.waiting_bytes, hand.intake.room.lost) == ("", 0, 0)
 
 
 def test_frames_beyond_what_may_wait_are_counted_as_lost_with_the_reason(hand, tmp_path):
@@ -395,15 +422,15 @@ def test_frames_beyond_what_may_wait_are_counted_as_lost_with_the_reason(hand, t
     hand = hand(data_dirs=[blocked], queue_bytes=3 * size)
 
     hand.take(*(scan(number) for number in range(5)))
-    assert hand.intake.counts.lost == 2
+    assert hand.intake.room.lost == 2
     assert hand.told[-1].startswith("1 frames are lost: ")
-    assert (hand.intake.n_waiting, hand.intake.waiting_bytes) == (3, 3 * size)
+    assert (hand.intake.room.n_waiting, hand.intake.room.waiting_bytes) == (3, 3 * size)
     blocked.unlink()
     hand.wait(1)
 
     (path,) = blocked.rglob("*.g3")
     assert numbers(path) == [0, 1, 2]
-    assert hand.intake.counts.written == 3
+    assert hand.intake.room.written == 3
 
 
 def test_a_second_directory_takes_over(hand, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import subprocess
@@ -215,6 +216,30 @@ def test_a_listener_that_fails_does_not_end_the_recording(raw_sender, tmp_path):
         raw_sender.serve(encode(scan(0)))
         raw_sender.serve(encode(scan(5)))
         wait_written(recorder, 2)
+
+
+def test_a_second_recorder_of_the_same_directory_says_so_and_takes_over(sender, record, tmp_path):
+    first = record(sender.port)
+    wait_connected(first)
+    sender.begin()
+    sender.scans(2, 4)
+    wait_written(first, 4)
+    second = record(sender.port)
+    coming = itertools.count(4)
+
+    def sent():
+        at = next(coming)
+        sender.scans(at, at + 1)
+        return True
+
+    wait_for(lambda: sent() and "another recorder" in " ".join(second.status().degraded), "both record")
+    first.stop()
+    wait_for(lambda: sent() and second.status().counts.written, f"{second.status()}")
+    wait_for(lambda: not second.status().is_degraded, "it stays degraded")
+    second.stop()
+    earlier, later = (numbers(folder(tmp_path) / f"{SESSION}_{part:03d}.g3") for part in (0, 1))
+    assert earlier == list(range(2, 2 + len(earlier)))
+    assert later[0] > earlier[-1]
 
 
 def test_it_stops_while_nobody_sends_and_may_be_started_again(record):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from receivers.liveview.calibration import Calibration
+from receivers.calibration import Calibration
 from receivers.liveview.commands import (
     Drawn,
     ResetSum,

@@ -9,7 +9,7 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.figure import Figure
 
-from receivers.liveview.calibration import Calibration
+from receivers.calibration import Calibration
 from receivers.liveview.model import LiveModel
 from receivers.liveview.picture import LOWEST, draw
 from receivers.liveview.sums import Mode

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from receivers.recorder.command import _truth
+from receivers.recorder.arguments import truth
 from receivers.sessions.index import SessionIndex, index_path
 from tests.receivers.conftest import SESSION
 
@@ -71,4 +71,4 @@ def test_mistakes_are_told_in_a_line(tmp_path, program, options, said):
 
 @pytest.mark.parametrize(("text", "value"), [("True", True), ("false", False), ("0", False), ("yes", True)])
 def test_false_is_false(text, value):
-    assert _truth(text) is value
+    assert truth(text) is value

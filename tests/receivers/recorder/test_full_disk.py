@@ -7,8 +7,15 @@ import time
 import pytest
 
 from receivers.recorder.held import NO_ROOM
+from receivers.recorder.loop import StreamRecorder
+from receivers.recorder.options import Options, Source
 from receivers.sessions.index import SessionIndex, index_path
+from receivers.sessions.loader import load_session
 from tests.receivers.conftest import SESSION
+from xspress3.config import StreamerConfig
+from xspress3.model import Acquisition
+from xspress3.streamer import Streamer
+from xspress3.testing import FakeDetector, fake_frames
 
 SIZE = 4 << 20
 
@@ -127,3 +134,44 @@ def test_a_stop_while_the_disk_is_full_says_what_it_loses(bench, sender, small_d
     counts = recorder.status().counts
     assert counts.written + counts.lost_here == 100
     assert counts.waiting == 0
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("min_free_bytes", [0, 1 << 20])
+def test_a_streamer_at_full_speed_loses_no_frame_to_a_disk_that_fills_up_and_is_freed(
+    small_disk, min_free_bytes
+):
+    n_frames, n_bins = 4000, 1024
+    subprocess.run(["mount", "-o", "remount,size=128m", small_disk], check=True)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(120 << 20))
+    detector = FakeDetector(n_bins=n_bins)
+    detector.finish(n_frames)
+    config = StreamerConfig(data_port=0, monitor_port=0, linger=0.2, compression="none")
+    options = Options((small_disk,), min_free_bytes=min_free_bytes)
+    with Streamer(detector, config) as streamer:
+        with StreamRecorder(Source(streamer.data_endpoint), options, lambda _line: None) as recorder:
+            recorder.start()
+            streamer.wait_readers(1, timeout=60)
+            session_id = streamer.arm(Acquisition(1e-4, frames_per_trigger=n_frames)).session_id
+            wait_for(lambda: recorder.status().is_degraded, "the disk is full")
+            assert recorder.status().counts.lost == 0
+            ballast.unlink()
+            streamer.wait(60)
+            path = index_path(small_disk, "xspress3", session_id)
+            wait_for(lambda: path.exists() and SessionIndex.read(path).state.value == "closed", "the end")
+            counts = recorder.status().counts
+
+    assert (counts.lost, SessionIndex.read(path).complete) == (0, True)
+    with load_session("xspress3", session_id, small_disk) as dataset:
+        assert dataset.sizes["frame"] == n_frames
+        for first in range(0, n_frames, 500):
+            truth, _ = fake_frames(first, 500, 2, n_bins)
+            assert (dataset.histogram[first : first + 500].values == truth).all()
+
+
+def wait_for(condition, what):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)  # a poll with a deadline

@@ -2,7 +2,8 @@
 
 import pytest
 
-from receivers.recorder.options import Options
+from receivers.recorder.loop import StreamRecorder
+from receivers.recorder.options import Options, Source
 from receivers.recorder.rules import AGGREGATOR, RECORDER, Preset
 from receivers.recorder.sink import RecorderSink
 from receivers.report import Outcome
@@ -285,3 +286,20 @@ def test_the_status_tells_what_is_written(bench, sender, preset):
     assert status.last_file.endswith(f"{SESSION}_000.h5")
     assert (status.is_connected, status.degraded) == (True, ())
     assert status.free_bytes > 0
+
+
+def test_a_listener_that_fails_ends_no_recording(bench, sender):
+    def refuse(line):
+        raise ValueError(line)
+
+    options = Options((bench.data_dir,), min_free_bytes=0)
+    with StreamRecorder(Source(sender.endpoint), options, refuse) as recorder:
+        recorder.start()
+        sender.wait_joined()
+        sender.start(8)
+        sender.block(0)
+        sender.block(4)
+        sender.end(8)
+
+        assert bench.until_closed(SESSION).complete
+        assert recorder.status().restarts == 0

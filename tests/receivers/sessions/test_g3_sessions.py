@@ -50,3 +50,21 @@ def test_without_an_index_nobody_has_counted_its_frames(directory):
 
     with pytest.raises(ConfigurationError, match="has no index"):
         load_session_status(STREAM, SESSION, directory)
+
+
+def test_an_index_that_is_lost_is_made_again_from_files_in_all_directories(directory, tmp_path, capsys):
+    path = index_path(directory, STREAM, SESSION)
+    path.unlink()
+    spare = tmp_path / "spare"
+    other = index_path(spare, STREAM, SESSION).parent
+    other.mkdir(parents=True)
+    begin = (observation(0), wiring(1, STATUS, dump=True))
+    (other / f"{SESSION}_001.g3").write_bytes(encode(*begin, scan(3), scan(6)))
+
+    assert main(["sessions", "RECOVER", str(directory), STREAM, str(SESSION), "--also", str(spare)]) == 0
+
+    assert "5 frames, 2 lost" in capsys.readouterr().out
+    index = SessionIndex.read(path)
+    assert [(file.first_frame, file.frames_written) for file in index.files] == [(0, 3), (3, 2)]
+    assert (index.missing, index.complete) == (((4, 6, "never came"),), False)
+    assert load_session_status(STREAM, SESSION, directory).detector["NumChannels"] == 1720

@@ -20,7 +20,7 @@ from receivers.hdf5.writer import Hdf5Sink
 from receivers.sessions import loader, part
 from receivers.sessions.index import SessionIndex, index_path
 from receivers.sessions.loader import MissingFramesWarning, load_session
-from receivers.sessions.session import get_session_files, read_session, rebuild
+from receivers.sessions.session import get_session_files, read_session
 from receivers.sessions.status import load_session_status
 from tests.receivers.sessions.conftest import SESSION, STREAM, report
 from xspress3.errors import ConfigurationError
@@ -265,7 +265,7 @@ def test_the_index_leads_to_files_on_another_disk(record, sender, tmp_path):
     recording.blocks(8, 16)
     recording.finish()
     moved = other / "elsewhere.h5"
-    index = rebuild(recording.directory, STREAM, SESSION)
+    index = read_session(STREAM, SESSION, tmp_path).as_index()
     recording.series.files[1].path.rename(moved)
     files = (index.files[0], type(index.files[1])(**{**vars(index.files[1]), "name": str(moved)}))
     type(index)(**{**vars(index), "files": files}).write(index_path(tmp_path, STREAM, SESSION))
@@ -279,7 +279,7 @@ def test_an_index_that_says_something_else_is_wrong_and_that_is_said(record, tmp
     recording = record(8)
     recording.blocks(0, 8)
     recording.finish()
-    index = rebuild(recording.directory, STREAM, SESSION)
+    index = read_session(STREAM, SESSION, tmp_path).as_index()
     type(index)(**{**vars(index), "frames_written": 9}).write(index_path(tmp_path, STREAM, SESSION))
 
     with pytest.warns(MissingFramesWarning, match="frames_written: 8 in the files, 9 in the index"):
@@ -292,7 +292,7 @@ def test_an_index_without_files_is_told_in_the_error(record, tmp_path):
     recording = record(8)
     recording.blocks(0, 8)
     recording.finish()
-    rebuild(recording.directory, STREAM, SESSION).write(index_path(tmp_path, STREAM, SESSION))
+    read_session(STREAM, SESSION, tmp_path).as_index().write(index_path(tmp_path, STREAM, SESSION))
     recording.series.files[0].path.unlink()
 
     with pytest.raises(FileNotFoundError, match="in the index and not there"):
@@ -319,7 +319,7 @@ def test_the_rebuilt_index_is_right_and_comes_back(record, tmp_path):
     recording.lose(12, 4)
     recording.finish(4)
 
-    index = rebuild(recording.directory, STREAM, SESSION)
+    index = read_session(STREAM, SESSION, tmp_path).as_index()
     index.write(index_path(tmp_path, STREAM, SESSION))
 
     assert SessionIndex.read(index_path(tmp_path, STREAM, SESSION)) == index

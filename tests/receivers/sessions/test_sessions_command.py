@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from receivers.cli import main
+from receivers.recorder.names import session_directory
 from receivers.sessions.index import SessionIndex, index_path
 from receivers.sessions.loader import MissingFramesWarning, load_session
-from receivers.sessions.session import current_index, rebuild
+from receivers.sessions.session import current_index, read_session
 from receivers.sessions.status import load_session_status
 from tests.receivers.sessions.conftest import SESSION, STREAM
 
@@ -83,7 +84,7 @@ def test_a_file_that_cannot_be_read_stands_in_the_list_with_its_reason(record, t
 
 
 def test_what_an_index_says_is_believed_as_long_as_its_files_are_as_long(whole, tmp_path):
-    rebuild(whole.directory, STREAM, SESSION).write(index_path(tmp_path, STREAM, SESSION))
+    read_session(STREAM, SESSION, tmp_path).as_index().write(index_path(tmp_path, STREAM, SESSION))
     said = SessionIndex.read(index_path(tmp_path, STREAM, SESSION))
     assert current_index(STREAM, SESSION, tmp_path) == said
 
@@ -112,7 +113,7 @@ def test_a_session_is_shown_to_people(cut_short, tmp_path, capsys):
 
 def test_the_status_comes_from_the_index_where_there_is_one(whole, tmp_path):
     assert not load_session_status(STREAM, SESSION, tmp_path).is_from_index
-    rebuild(whole.directory, STREAM, SESSION).write(index_path(tmp_path, STREAM, SESSION))
+    read_session(STREAM, SESSION, tmp_path).as_index().write(index_path(tmp_path, STREAM, SESSION))
 
     status = load_session_status(STREAM, SESSION, tmp_path)
 
@@ -253,3 +254,20 @@ def test_what_a_killed_writer_left_loads_and_is_recovered(sender, tmp_path, caps
 def test_a_session_that_is_not_there_is_a_mistake_of_the_user(tmp_path, capsys, action):
     assert main(["sessions", action, str(tmp_path), STREAM, str(SESSION)]) == 2
     assert "no file of stream" in capsys.readouterr().err
+
+
+def test_an_index_that_is_lost_is_made_again_from_files_on_all_disks(record, sender, tmp_path, capsys):
+    recording = record(8)
+    recording.part(0, 4)
+    recording.blocks(4, 8)
+    recording.finish()
+    spare = session_directory(tmp_path / "spare", SESSION, STREAM)
+    spare.mkdir(parents=True)
+    last = recording.series.files[-1].path
+    last.rename(spare / last.name)
+
+    assert run(capsys, "RECOVER", tmp_path, "--also", str(tmp_path / "spare"))[0] == 0
+
+    index = SessionIndex.read(index_path(tmp_path, STREAM, SESSION))
+    assert (index.frames_written, index.complete, len(index.files)) == (8, True, 2)
+    assert read_session(STREAM, SESSION, tmp_path).frames_written == 8

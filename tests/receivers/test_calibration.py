@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from receivers.liveview.calibration import Calibration, calibrations_of, read_calibrations
+from receivers.calibration import Calibration, calibrations_of, read_calibrations
 from xspress3.errors import ConfigurationError
 
 

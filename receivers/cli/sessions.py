@@ -11,14 +11,18 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from receivers.cli.hdf5 import needs_hdf5
 from receivers.text import printable
 from xspress3.errors import ConfigurationError, SequenceGapError, SinkError
+
+if TYPE_CHECKING:
+    from receivers.cli.options import Commands
 
 __all__ = ["add_to"]
 
@@ -27,7 +31,7 @@ MAX_SHOWN = 20
 """Holes, files and problems that are shown; JSON has them all."""
 
 
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_to(commands: Commands) -> None:
     """Add the command to those of a program."""
     parser = commands.add_parser("sessions", help="list, show, verify and recover what was recorded")
     actions = parser.add_subparsers(required=True, metavar="LIST|SHOW|VERIFY|RECOVER")
@@ -42,6 +46,15 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         if name != "LIST":
             action.add_argument("stream_id", metavar="STREAM")
             action.add_argument("session_id", type=int, metavar="SESSION")
+        if name == "RECOVER":
+            action.add_argument(
+                "--also",
+                type=Path,
+                action="append",
+                default=[],
+                metavar="DIR",
+                help="another data directory of the recorder; repeatable",
+            )
         action.add_argument("--json", action="store_true", help="print JSON")
         action.set_defaults(run=lambda arguments, run=run: _run(run, arguments))
 
@@ -50,13 +63,10 @@ def _run(action: Callable[[argparse.Namespace], int], arguments: argparse.Namesp
     if not arguments.base_dir.is_dir():
         raise ConfigurationError(f"{arguments.base_dir} is not a directory")
     try:
-        return int(action(arguments))
+        with needs_hdf5():
+            return action(arguments)
     except FileNotFoundError as error:
         raise ConfigurationError(str(error)) from error
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{error.name} is missing: pip install '.[hdf5]' in a clone of xspress3-streamer"
-        ) from error
 
 
 def _list(arguments: argparse.Namespace) -> int:
@@ -160,22 +170,17 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _recover(arguments: argparse.Namespace) -> int:
-    from receivers.sessions.recover import recover_session  # noqa: PLC0415  # h5py is an extra
-    from receivers.sessions.session import read_session  # noqa: PLC0415
+    from receivers.sessions.recover import recover_index  # noqa: PLC0415  # h5py is an extra
 
-    stream_id, session_id, base_dir = arguments.stream_id, arguments.session_id, arguments.base_dir
-    made = recover_session(read_session(stream_id, session_id, base_dir))
-    session = read_session(stream_id, session_id, base_dir)
-    index = session.as_index()
-    if session.index_path is not None:
-        index.write(session.index_path)
+    done = recover_index(arguments.stream_id, arguments.session_id, arguments.base_dir, arguments.also)
+    made, index, path = done.made, done.index, done.index_path
     if arguments.json:
-        print(json.dumps({"made": [str(path) for path in made], "index": index.as_dict()}))
+        print(json.dumps({"made": [str(one) for one in made], "index": index.as_dict()}))
         return 0
-    for path in made:
-        print(f"made {printable(str(path), MAX_PATH)}")
+    for one in made:
+        print(f"made {printable(str(one), MAX_PATH)}")
     where = "no index, which only a recorder's directories have"
-    if session.index_path is not None:
-        where = f"index {printable(str(session.index_path), MAX_PATH)}"
+    if path is not None:
+        where = f"index {printable(str(path), MAX_PATH)}"
     print(f"{index.frames_written} frames, {index.frames_lost} lost; {where}")
     return 0
