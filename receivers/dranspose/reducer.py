@@ -108,7 +108,7 @@ class _Map:
             self.publish[f"{group}_attrs"] = {
                 "NX_class": "NXdata",
                 "signal": start.regions[0],
-                "axes": list(scan.names),
+                "axes": list(scan.array_names),
             }
 
     def take(self, said: MapResult) -> None:
@@ -164,7 +164,7 @@ def _state(name: str, text: str = "", key: Any = ("", "", 0), n_frames: int | No
 def _axes(start: MapStart) -> dict[str, Any]:
     scan = start.scan
     axes: dict[str, Any] = {}
-    for number, name in enumerate(scan.names):
+    for number, name in enumerate(scan.array_names):
         axes[name] = scan.axis(number)
         axes[f"{name}_attrs"] = {"units": scan.units}
     return axes

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from receivers.dranspose.scan import Scan
 from receivers.dranspose.source import SessionKey
+from receivers.scan import Scan
 
 __all__ = ["FrameSums", "FramesLost", "MapEnd", "MapRefused", "MapResult", "MapStart"]
 

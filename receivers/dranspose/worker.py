@@ -10,10 +10,10 @@ import numpy as np
 
 from receivers.dranspose.events import EVENT_TYPE, messages_of
 from receivers.dranspose.results import FramesLost, FrameSums, MapEnd, MapRefused, MapResult, MapStart
-from receivers.dranspose.scan import POSITIONS, Scan
 from receivers.dranspose.source import SessionKey
 from receivers.dranspose.sums import RegionSums, parse_channels, parse_regions, regions_of
 from receivers.geometry import HISTOGRAM, SCALERS, Geometry
+from receivers.scan import POSITIONS, Scan
 from receivers.session import UNREADABLE
 from xspress3.errors import ConfigurationError, ProtocolError
 from xspress3.stream import Block, Envelope, Loss, Message, SessionEnd, SessionStart
@@ -127,8 +127,10 @@ class _Session:
         self._channels = parse_channels(_parameter(parameters, CHANNELS), geometry.n_channels)
         self._scan = Scan.from_start(start)
         self._sums = RegionSums(geometry, regions, self._channels)
-        if not set(self._scan.names).isdisjoint(self._sums.names):
-            raise ConfigurationError(f"regions {self._sums.names}, {self._scan.names} are axes of the map")
+        if not set(self._scan.array_names).isdisjoint(self._sums.names):
+            raise ConfigurationError(
+                f"regions {self._sums.names}, {self._scan.array_names} are axes of the map"
+            )
 
     def described(self) -> MapStart:
         """What the reducer needs to know."""

@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from receivers.geometry import HISTOGRAM, SCALERS, Geometry, WindowLimits
 from receivers.liveview.history import History, Points
-from receivers.liveview.scan_map import POSITIONS, Scan, ScanMap
+from receivers.liveview.scan_map import ScanMap
 from receivers.liveview.sums import N_BUCKETS, Frames, Mode, ModeKind, RollingSum, Sum, sum_of
 from receivers.report import SessionReport
+from receivers.scan import POSITIONS, Scan
 from xspress3.errors import ProtocolError
 from xspress3.stream import Block, SessionStart
 from xspress3.stream.tracker import Gap

@@ -10,7 +10,7 @@ import pytest
 from receivers.dranspose import XrfMapReducer, XrfMapWorker
 from receivers.dranspose.events import EventCutter, event_of
 from receivers.dranspose.results import FramesLost, FrameSums, MapRefused
-from receivers.dranspose.scan import POSITIONS
+from receivers.scan import POSITIONS
 from tests.receivers.conftest import Truth
 from xspress3.stream import ArrayInfo, Block, EncodedArray, EndReason, Envelope, SessionEnd, SessionStart
 from xspress3.stream.tracker import Gap

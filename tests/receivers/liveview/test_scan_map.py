@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from receivers.liveview.scan_map import Scan, ScanMap
+from receivers.liveview.scan_map import ScanMap
+from receivers.scan import Scan
 from xspress3.errors import ProtocolError
 
 

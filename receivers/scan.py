@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from xspress3.stream import SessionStart
 __all__ = ["MAX_PIXELS", "POSITIONS", "Scan"]
 
 MAX_PIXELS = 1 << 20
+MAX_NAME = 40
 POSITIONS = "positions"
 _NAMES = ("y", "x")
 
@@ -38,19 +40,21 @@ class Scan:
     units: str = ""
 
     @classmethod
-    def from_start(cls, start: SessionStart) -> Scan:
-        """What the metadata say; without any a line of all frames.
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> Scan | None:
+        """What `scan` in the metadata of a session says, `None` where it is missing.
+
+        What is said amiss of the axes is left out: the map is right without it.
 
         Raises
         ------
         ProtocolError
-            When they say something that cannot be, or there is neither a scan nor a number of frames.
+            When the shape cannot be.
         """
-        said = start.metadata.get("scan")
-        if said is None and start.n_frames is not None and start.n_frames <= MAX_PIXELS:
-            return cls(1, start.n_frames)
+        said = metadata.get("scan")
+        if said is None:
+            return None
         if not isinstance(said, Mapping):
-            raise ProtocolError(f"scan: {str(said)[:64]}, expected in the metadata an object with a shape")
+            raise ProtocolError(f"scan: {str(said)[:64]}, expected an object with a shape")
         n_rows, n_columns = _shape(said.get("shape"))
         return cls(
             n_rows,
@@ -60,6 +64,39 @@ class Scan:
             _ranges(said.get("ranges")),
             _text(said.get("units")),
         )
+
+    @classmethod
+    def from_start(cls, start: SessionStart) -> Scan:
+        """What the metadata say; without any a line of all frames.
+
+        Raises
+        ------
+        ProtocolError
+            When the shape cannot be, or there is neither a scan nor a number of frames.
+        """
+        scan = cls.from_metadata(start.metadata)
+        if scan is not None:
+            return scan
+        if start.n_frames is None or start.n_frames > MAX_PIXELS:
+            raise ProtocolError(
+                f"scan: none in the metadata, and {start.n_frames or 'endless'} frames, "
+                f"allowed for a line are up to {MAX_PIXELS}"
+            )
+        return cls(1, start.n_frames)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "shape": [self.n_rows, self.n_columns],
+            "names": self.names,
+            "ranges": self.ranges,
+            "units": self.units,
+        }
+
+    @property
+    def array_names(self) -> tuple[str, str]:
+        """The names of the axes where they can be names of arrays, else the usual ones."""
+        return self.names if all(name.isidentifier() for name in self.names) else _NAMES
 
     @property
     def n_pixels(self) -> int:
@@ -98,30 +135,27 @@ def _shape(said: object) -> tuple[int, int]:
 
 
 def _text(said: object) -> str:
-    return said if isinstance(said, str) and len(said) <= 40 and said.isprintable() else ""
+    return said if isinstance(said, str) and len(said) <= MAX_NAME and said.isprintable() else ""
 
 
 def _names(said: object) -> tuple[str, str]:
-    """Names that are also names of arrays; the usual ones in place of any others."""
+    """Two different names; the usual ones in place of any others."""
     names = [_text(name) for name in said] if isinstance(said, list) else []
-    if len(names) != 2 or names[0] == names[1] or not all(name.isidentifier() for name in names):
+    if len(names) != 2 or not all(names) or names[0] == names[1]:
         return _NAMES
     return names[0], names[1]
 
 
 def _ranges(said: object) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    if said is None:
+    if not isinstance(said, list) or len(said) != 2:
         return None
-    if isinstance(said, list) and len(said) == 2:
-        first, second = map(_range, said)
-        if first is not None and second is not None:
-            return first, second
-    raise ProtocolError(f"scan: ranges {str(said)[:64]}, expected [[first, last], [first, last]]")
+    first, second = map(_range, said)
+    return None if first is None or second is None else (first, second)
 
 
 def _range(said: object) -> tuple[float, float] | None:
     if not isinstance(said, list) or len(said) != 2:
         return None
-    if not all(type(value) in (int, float) and abs(value) < math.inf for value in said):
+    if not all(type(end) in (int, float) and abs(end) < 1e300 and math.isfinite(end) for end in said):
         return None
     return float(said[0]), float(said[1])
