@@ -448,7 +448,7 @@ engine(fly(7, 0.002, move))
 
 def test_the_page_about_it_runs(device, server, tmp_path):
     """In a process of its own: its engine becomes that of the process."""
-    page = (REPOSITORY / "doc" / "bluesky.md").read_text()
+    page = (REPOSITORY / "doc" / "how-to" / "bluesky.md").read_text()
     snippets = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     code = "\n".join(snippets).replace('"lab/xspress3/1"', repr(server.url))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -17,25 +16,52 @@ pytestmark = [
 ]
 
 
-def test_ophyd_async_reads_every_attribute_and_takes_a_frame(device, server):
+OPHYD_ASYNC = """
+import asyncio, json, sys
+from ophyd_async.core import SignalR
+from ophyd_async.tango.core import TangoDevice
+
+async def session():
+    xs = TangoDevice(sys.argv[1], name="xs")
+    await xs.connect()
+    signals = {name: child for name, child in xs.children() if isinstance(child, SignalR)}
+    values = {name: await signal.get_value() for name, signal in signals.items()}
+    return values, await xs.ExposureTime.describe()
+
+values, description = asyncio.run(session())
+(described,) = description.values()
+print(json.dumps({
+    "names": sorted(values),
+    "shape": values["LastFrame"].shape,
+    "channels": int(values["nChannels"]),
+    "units": described["units"],
+}))
+"""
+
+
+def run_program(program, *arguments):
+    """What a program, in a process of its own, tells in JSON on its last line."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, *map(str, arguments)],
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        timeout=80,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_ophyd_async_reads_every_attribute(device, server):
+    """In a process of its own: PyTango keeps the first event loop that it was used in."""
     pytest.importorskip("ophyd_async.tango.core")
-    from ophyd_async.core import SignalR
-    from ophyd_async.tango.core import TangoDevice
 
-    async def session():
-        xs = TangoDevice(server.url, name="xs")
-        await xs.connect()
-        signals = {name: child for name, child in xs.children() if isinstance(child, SignalR)}
-        values = {name: await signal.get_value() for name, signal in signals.items()}
-        return values, await xs.ExposureTime.describe()
+    found = run_program(OPHYD_ASYNC, server.url)
 
-    values, description = asyncio.run(session())
-
-    assert set(device.get_attribute_list()) == values.keys()
-    assert values["LastFrame"].shape == (4, 4096)
-    assert values["nChannels"] == 4
-    (described,) = description.values()
-    assert described["units"] == "s"
+    assert found["names"] == sorted(device.get_attribute_list())
+    assert found["shape"] == [4, 4096]
+    assert (found["channels"], found["units"]) == (4, "s")
 
 
 TAURUS = """
@@ -67,17 +93,8 @@ def test_taurus_reads_every_attribute_of_a_device_in_a_database(tmp_path):
     pytest.importorskip("taurus")
     pytest.importorskip("databaseds")
 
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", TAURUS, str(tmp_path)],
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
-        capture_output=True,
-        text=True,
-        timeout=80,
-        check=False,
-    )
+    values = run_program(TAURUS, tmp_path)
 
-    assert done.returncode == 0, done.stderr
-    values = json.loads(done.stdout.splitlines()[-1])
     assert len(values) > 80
     assert {quality for _, quality in values.values()} <= {"ATTR_VALID", "ATTR_WARNING", "ATTR_ALARM"}
     assert values["ExposureTime"][0] == "0.1 s"
