@@ -35,6 +35,7 @@ __all__ = ["Xspress3DS", "main"]
 
 logger = logging.getLogger(__name__)
 
+_SPECTRA = ("LastFrame", "SumSpectrum")
 _STATES = {
     DeviceState.INIT: DevState.INIT,
     DeviceState.STANDBY: DevState.STANDBY,
@@ -229,8 +230,7 @@ class Xspress3DS(Device, SetPoints, Commands, _Monitors):
             self.add_attribute(one.make(one.name), self._read_channel, self._write_window)
         else:
             self.add_attribute(one.make(one.name), self._read_channel)
-        self.set_change_event(one.name, True, False)
-        self.set_archive_event(one.name, True, False)
+        self._enable_event(one.name, is_spectrum=one.kind == "spectrum")
 
     def _read_channel(self, attr: Any) -> Any:
         value = self._channel_value(self._channels[attr.get_name()])
@@ -274,9 +274,19 @@ class Xspress3DS(Device, SetPoints, Commands, _Monitors):
 
     def _enable_events(self) -> None:
         for name in ("State", "Status", *SET_POINTS, *_BY_NAME):
+            self._enable_event(name, is_spectrum=name in _SPECTRA)
+
+    def _enable_event(self, name: str, *, is_spectrum: bool) -> None:
+        """Spectra only say that they are new.
+
+        Tango sends large values without a copy, and waits until each client has taken them, with the
+        monitor of the device held: one client that stands still would stop every command for ever.
+        """
+        if is_spectrum:
+            self.set_data_ready_event(name, True)
+        else:
             self.set_change_event(name, True, False)
             self.set_archive_event(name, True, False)
-        self.set_data_ready_event("LastFrame", True)
 
     def state_changed(self, state: DeviceState, reason: str) -> None:
         """Called by the controller: another state."""
@@ -313,6 +323,8 @@ class Xspress3DS(Device, SetPoints, Commands, _Monitors):
         frame = readings.session_id, readings.frame
         is_new = frame != self._pushed_frame
         for monitor in MONITORS:
+            if monitor.name in _SPECTRA:
+                continue
             if group in (None, monitor.group) and (monitor.group != FRAME or is_new):
                 self._push_changed(monitor.name, monitor.read(self.controller))
         if is_new and group is None:
@@ -320,11 +332,11 @@ class Xspress3DS(Device, SetPoints, Commands, _Monitors):
             self._push_spectra(readings.frame)
 
     def _push_spectra(self, frame: int) -> None:
-        for one in list(self._channels.values()):
-            if one.kind == "spectrum":
-                self._push_value(one.name, self._channel_value(one))
-        if frame >= 0:
-            self.push_data_ready_event("LastFrame", frame & 0x7FFFFFFF)
+        if frame < 0:
+            return
+        channels = [one.name for one in list(self._channels.values()) if one.kind == "spectrum"]
+        for name in (*_SPECTRA, *channels):
+            self.push_data_ready_event(name, frame & 0x7FFFFFFF)
 
     def _push_changed(self, name: str, value: Any) -> None:
         if name not in self._pushed or not is_same(self._pushed[name], value):
