@@ -55,8 +55,9 @@ napoleon_google_docstring = False
 napoleon_use_ivar = True
 default_role = "code"
 
-# What C code was made of, and what only starts a program, is not for readers.
-NOT_SHOWN = ["**/_[!_]*.py", "**/__main__.py", "**/*.so"]
+# What C code was made of, and what only starts a program, is not for readers; clients of scan software have
+# pages of their own, and what they inherit cannot be described here.
+NOT_SHOWN = ["**/_[!_]*.py", "**/__main__.py", "**/*.so", "**/clients/*"]
 apidoc_modules = [
     {
         "path": f"../{package}",
