@@ -37,7 +37,7 @@ class Outcome(str, Enum):
     """The start of the session does not describe what this program can take."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionReport:
     """Counts of one session; frames that nobody announced and that never came are in none of them.
 
@@ -66,17 +66,17 @@ class SessionReport:
     stream_id: str
     session_id: int
     outcome: Outcome
-    text: str
+    text: str = ""
     frames_expected: int | None
     frames_received: int
-    frames_lost: int
-    frames_skipped: int
-    duplicates: int
-    missed_messages: int
-    gaps: tuple[Gap, ...]
-    n_gaps: int
-    duration: float
-    size_bytes: int
+    frames_lost: int = 0
+    frames_skipped: int = 0
+    duplicates: int = 0
+    missed_messages: int = 0
+    gaps: tuple[Gap, ...] = ()
+    n_gaps: int = 0
+    duration: float = 0.0
+    size_bytes: int = 0
     end_time: float
     is_complete: bool
 
