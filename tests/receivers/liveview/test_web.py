@@ -247,7 +247,7 @@ def test_a_map_is_drawn_where_the_session_tells_of_a_scan(live):
     _, arrays = page.update("map")
 
     # Scaler 5 of channel c and frame f of the fake detector: 1000 f + 10 c + 5.
-    assert hello["map"] == {"shape": [2, 3], "names": ["y", "x"], "ranges": None, "units": None}
+    assert hello["map"] == {"shape": [2, 3], "names": ["y", "x"], "ranges": None, "units": ""}
     seen = ~np.isnan(arrays["map"])
     expected = np.array([[2000 * f + 20 for f in range(3)], [2000 * f + 20 for f in range(3, 6)]])
     assert seen[-1, -1]
