@@ -10,6 +10,7 @@ Each loop runs in a thread of its own, owns what it uses, and ends within a boun
 """
 
 from xspress3.streamer.session import Counts, Session
-from xspress3.streamer.streamer import State, Status, Streamer
+from xspress3.streamer.status import State, Status
+from xspress3.streamer.streamer import Streamer
 
 __all__ = ["Counts", "Session", "State", "Status", "Streamer"]

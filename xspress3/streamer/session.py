@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from xspress3.errors import AcquisitionTimeoutError
+from xspress3.errors import AcquisitionTimeoutError, ConfigurationError
 from xspress3.model import (
     N_SCALERS,
     SCALER_NAMES,
@@ -21,7 +22,7 @@ from xspress3.model import (
 from xspress3.stream import ArrayInfo, Envelope, FrameRing, SessionStart, Slot
 from xspress3.stream.messages import EndReason
 
-__all__ = ["Begin", "Counts", "Finish", "Frames", "Lost", "Session", "choose_frames_per_block"]
+__all__ = ["Begin", "Counts", "Finish", "Frames", "Lost", "Session", "choose_frames_per_block", "plain"]
 
 MAX_FRAMES_PER_BLOCK = 64
 
@@ -202,3 +203,14 @@ class Finish:
 
     session: Session
     reason: EndReason
+
+
+def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of `metadata` in plain JSON values; `ConfigurationError` where they are not."""
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(dict(metadata), allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(
+            f"metadata: {error}; allowed are texts, finite numbers, true, false, null, lists and objects"
+        ) from None
+    return copy

@@ -2,95 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from enum import Enum
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
-import zmq
 
 from xspress3.config import StreamerConfig
 from xspress3.detector import Detector
-from xspress3.errors import AcquisitionTimeoutError, ConfigurationError, ShutdownTimeoutError, StateError
+from xspress3.errors import AcquisitionTimeoutError, ConfigurationError, StateError
 from xspress3.model import Acquisition, Window
-from xspress3.stream import Envelope, FrameRing, ReaderStatus, encode
-from xspress3.stream.security import ClientGate, no_keys, server_keys
+from xspress3.stream import Envelope, FrameRing, encode
 from xspress3.stream.sockets import warn_of_everybody
-from xspress3.streamer.acquire import AcquireLoop, Item
 from xspress3.streamer.history import ScalerHistory
 from xspress3.streamer.latest import LatestFrame, Snapshot
-from xspress3.streamer.monitor import MonitorServer
-from xspress3.streamer.send import SendLoop
-from xspress3.streamer.session import Counts, Session, choose_frames_per_block
+from xspress3.streamer.session import Counts, Session, choose_frames_per_block, plain
 from xspress3.streamer.session_ids import SessionIds
+from xspress3.streamer.status import State, Status
+from xspress3.streamer.threads import StreamerThreads
 from xspress3.streamer.windows import WindowWishes
-from xspress3.worker import Worker
 
-__all__ = ["State", "Status", "Streamer"]
-
-logger = logging.getLogger(__name__)
+__all__ = ["Streamer"]
 
 N_SLOTS = 8
 """Blocks between the detector and the wire."""
-
-
-class State(str, Enum):
-    """What a streamer does."""
-
-    IDLE = "idle"
-    ARMED = "armed"
-    STREAMING = "streaming"
-    DRAINING = "draining"
-    FAULT = "fault"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a streamer does, how far it is, and who listens.
-
-    `in_ring` are frames of the session that wait in the detector's ring, which holds `ring_frames`.
-    """
-
-    state: State
-    session_id: int | None
-    n_frames: int | None
-    counts: Counts
-    readers: tuple[ReaderStatus, ...]
-    error: str
-    in_ring: int = 0
-    ring_frames: int = 0
-
-    @property
-    def n_readers(self) -> int:
-        """Readers that have joined."""
-        return len(self.readers)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        counts = self.counts
-        return {
-            "state": self.state.value,
-            "session_id": self.session_id,
-            "n_frames": self.n_frames,
-            "acquired": counts.acquired,
-            "streamed": counts.streamed,
-            "lost": counts.lost,
-            "in_ring": self.in_ring,
-            "ring_frames": self.ring_frames,
-            "n_readers": self.n_readers,
-            "readers": [reader.as_dict() for reader in self.readers],
-            "error": self.error,
-        }
 
 
 class Streamer:
@@ -128,50 +66,24 @@ class Streamer:
         self._latest = LatestFrame()
         self._window_wishes = WindowWishes(detector)
         self.history = ScalerHistory()
-        self._start_workers()
+        self._threads = self._make_threads()
+        self._threads.start()
+        # After a reset readers shall find it where it was, also when any port would have done.
+        self.config = self._threads.with_ports(self.config)
         warn_of_everybody(self.config.interface, has_keys=self.config.curve_secret_key is not None)
 
-    def _start_workers(self) -> None:
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        items: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        config = self.config
-        security = server_keys(config.curve_secret_key, config.curve_allowed_keys)
-        self._gate = None if security is None else ClientGate(self._context, security)
-        secure = no_keys if security is None else security.apply
-        self._acquire = AcquireLoop(self._detector, items, self._latest, config, self.history)
-        self._send = SendLoop(self._context, config, items, lambda: self.state.value, secure)
-        self._monitor = MonitorServer(
-            self._context,
-            f"tcp://{config.interface}:{config.monitor_port}",
-            config.stream_id,
+    def _make_threads(self) -> StreamerThreads:
+        return StreamerThreads(
+            self._detector,
+            self.config,
             self._latest,
-            lambda: self.status().as_dict(),
-            secure,
-            self.set_window if config.allow_control else None,
-        )
-        self._workers = {
-            "acquire": Worker("xsp3-acquire", self._acquire.run, self._worker_failed, self._acquire.wake),
-            "send": Worker("xsp3-send", self._send.run, self._worker_failed),
-            "monitor": Worker("xsp3-monitor", self._monitor.run, self._worker_failed),
-        }
-        for worker in self._workers.values():
-            worker.start()
-        try:
-            self.data_endpoint = self._send.endpoint()
-            self.old_endpoints = self._send.old_endpoints()
-            self.monitor_endpoint = self._monitor.endpoint()
-        except BaseException:
-            self._stop_workers()
-            raise
-        # After a reset readers shall find it where it was, also when any port would have done.
-        self.config = replace(
-            config,
-            data_port=_port(self.data_endpoint),
-            monitor_port=_port(self.monitor_endpoint),
-            old_dialects={name: _port(endpoint) for name, endpoint in self.old_endpoints.items()},
+            self.history,
+            status=self.status,
+            set_window=self.set_window,
+            failed=self._thread_failed,
         )
 
-    def _worker_failed(self, error: Exception) -> None:
+    def _thread_failed(self, error: Exception) -> None:
         """Called from a thread that died: nothing waits for it in vain."""
         self._fault = error
         session = self._session
@@ -179,6 +91,21 @@ class Streamer:
             session.fail(error)
             session.stop_requested.set()
             session.done.set()
+
+    @property
+    def data_endpoint(self) -> str:
+        """Where readers of all frames find it."""
+        return self._threads.data_endpoint
+
+    @property
+    def old_endpoints(self) -> dict[str, str]:
+        """Where readers of each old dialect find it."""
+        return self._threads.old_endpoints
+
+    @property
+    def monitor_endpoint(self) -> str:
+        """Where who wants the latest frame finds it."""
+        return self._threads.monitor_endpoint
 
     @property
     def state(self) -> State:
@@ -203,7 +130,7 @@ class Streamer:
             session_id=None if session is None else session.session_id,
             n_frames=None if session is None else session.acquisition.n_frames,
             counts=Counts() if session is None else session.counts,
-            readers=tuple(self._send.readers),
+            readers=tuple(self._threads.send.readers),
             error="" if error is None else f"{type(error).__name__}: {error}",
             in_ring=0 if session is None else session.in_ring,
             ring_frames=self._detector.info.ring_frames,
@@ -231,7 +158,9 @@ class Streamer:
             When the streamer was closed meanwhile.
         """
         deadline = time.monotonic() + timeout
-        while not self._send.wait_readers(n_readers, min(0.1, max(deadline - time.monotonic(), 0)), names):
+        while not self._threads.send.wait_readers(
+            n_readers, min(0.1, max(deadline - time.monotonic(), 0)), names
+        ):
             if self._is_closed:
                 raise StateError("waiting for readers of a closed streamer")
             if give_up():
@@ -241,17 +170,15 @@ class Streamer:
         return True
 
     def _who_is_missing(self, n_readers: int, timeout: float, names: tuple[str, ...]) -> str:
-        missing = self._send.missing(names)
+        send = self._threads.send
+        missing = send.missing(names)
         if missing:
-            present = sorted(reader.name for reader in self._send.readers) or "nobody"
+            present = sorted(reader.name for reader in send.readers) or "nobody"
             return (
                 f"required readers {missing} have not joined {self.data_endpoint} within {timeout} s; "
                 f"there is {present}"
             )
-        return (
-            f"{self._send.n_readers} of {n_readers} readers have joined {self.data_endpoint} "
-            f"within {timeout} s"
-        )
+        return f"{send.n_readers} of {n_readers} readers have joined {self.data_endpoint} within {timeout} s"
 
     def arm(
         self,
@@ -288,9 +215,9 @@ class Streamer:
             session = self._new_session(acquisition, metadata or {})
             self._detector.arm(acquisition)
             self._session = session
-            self._acquire.begin(session)
+            self._threads.acquire.begin(session)
             if self._fault is not None:  # a thread died meanwhile and did not see this session
-                self._worker_failed(self._fault)
+                self._thread_failed(self._fault)
             return session
 
     def _new_session(self, acquisition: Acquisition, metadata: Mapping[str, Any]) -> Session:
@@ -312,7 +239,7 @@ class Streamer:
             timing=timing,
             info=info,
             windows=self._detector.windows(),
-            metadata=_plain(metadata),
+            metadata=plain(metadata),
             ring=self._ring_for(frames_per_block),
             compression=config.compression,
         )
@@ -395,7 +322,7 @@ class Streamer:
                 if n_there
                 else "no frames were taken since the start, so none can be read"
             )
-        return self._acquire.requests.read(first_frame, n_frames, timeout)
+        return self._threads.acquire.requests.read(first_frame, n_frames, timeout)
 
     def wait(self, timeout: float | None = None) -> Counts:
         """Wait until the session is over and sent; gives its counts, raises what it died of."""
@@ -416,12 +343,13 @@ class Streamer:
                 raise StateError("reset of a closed streamer")
             if self.state is not State.FAULT:
                 return
-            self._stop_workers()
+            self._threads.close()
             self._detector.stop()
             self._drop_session()
             self._ring, self._fault = None, None
             try:
-                self._start_workers()
+                self._threads = self._make_threads()
+                self._threads.start()
             except BaseException as error:
                 self._fault = error if isinstance(error, Exception) else StateError("reset was interrupted")
                 raise
@@ -444,7 +372,7 @@ class Streamer:
         with self._command:
             was_closed, self._is_closed = self._is_closed, True
             self.stop()
-            self._stop_workers()
+            self._threads.close()
         if was_closed:
             return
         session = self._session
@@ -453,22 +381,6 @@ class Streamer:
         if self._fault is not None and session is None:
             raise self._fault
 
-    def _stop_workers(self) -> None:
-        """End the threads, upstream first, so that what was acquired is sent."""
-        late = []
-        patience = 10.0 + 2 * self.config.linger
-        for name, timeout in (("acquire", patience), ("send", patience), ("monitor", 2.0)):
-            try:
-                self._workers[name].close(timeout)
-            except ShutdownTimeoutError as error:
-                late.append(error)
-        if self._gate is not None:
-            self._gate.close()
-        if late:
-            # Its socket is in use by a thread: to end the context would wait for ever.
-            raise late[0]
-        self._context.term()  # a second time does nothing
-
     def __enter__(self) -> Streamer:
         return self
 
@@ -476,18 +388,3 @@ class Streamer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _port(endpoint: str) -> int:
-    return urlsplit(endpoint).port or 0
-
-
-def _plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of `metadata` in plain JSON values."""
-    try:
-        copy: dict[str, Any] = json.loads(json.dumps(dict(metadata), allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(
-            f"metadata: {error}; allowed are texts, finite numbers, true, false, null, lists and objects"
-        ) from None
-    return copy
