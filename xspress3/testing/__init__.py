@@ -5,7 +5,8 @@ hardware does only on bad days: overwrite frames, stand still, fail. `check_tran
 transport of messages must keep to.
 """
 
+from xspress3.testing.ends import TransportPair
 from xspress3.testing.fake_detector import FakeDetector, fake_frames
-from xspress3.testing.transport import TransportPair, check_transport, transport_checks
+from xspress3.testing.transport import check_transport, transport_checks
 
 __all__ = ["FakeDetector", "TransportPair", "check_transport", "fake_frames", "transport_checks"]

@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import zmq
@@ -24,9 +24,7 @@ from xspress3.stream.messages import (
 )
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.tracker import SessionTracker
-
-if TYPE_CHECKING:
-    from xspress3.testing.transport import ReceivingEnd, TransportPair
+from xspress3.testing.ends import ReceivingEnd, TransportPair
 
 __all__ = ["Bench", "Check", "account", "bounded", "frames_of", "payload_of"]
 

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "zip.h"
+
 #define NPZ_MAX_DIMS 3
 
 typedef struct {
@@ -23,16 +25,11 @@ typedef struct {
     uint64_t shape[NPZ_MAX_DIMS];
 } npz_array;
 
-/* Why a function failed. */
-typedef struct {
-    char text[160];
-} npz_problem;
-
 /* Map a file. 0, or -1 with the problem. */
-int npz_open(npz_file *file, const char *path, npz_problem *problem);
+int npz_open(npz_file *file, const char *path, zip_problem *problem);
 void npz_close(npz_file *file);
 
 /* Find the array saved under a name. 1, or 0 when there is none, or -1 with the problem. */
-int npz_find(const npz_file *file, const char *name, npz_array *array, npz_problem *problem);
+int npz_find(const npz_file *file, const char *name, npz_array *array, zip_problem *problem);
 
 #endif

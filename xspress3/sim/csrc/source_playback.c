@@ -35,7 +35,7 @@ static uint32_t word_at(const unsigned char *bytes, size_t index)
 static int find_histogram(recording *rec, const char *call, const char *path)
 {
     npz_array array;
-    npz_problem problem;
+    zip_problem problem;
     int rc = npz_find(&rec->file, "histogram", &array, &problem);
     if (rc < 0)
         return fail(call, path, problem.text);
@@ -58,7 +58,7 @@ static int find_beside(recording *rec, const char *call, const char *path, const
                        const unsigned char **bytes)
 {
     npz_array array;
-    npz_problem problem;
+    zip_problem problem;
     int rc = npz_find(&rec->file, name, &array, &problem);
     *bytes = NULL;
     if (rc < 0)
@@ -86,7 +86,7 @@ static int find_arrays(recording *rec, const char *call, const char *path)
 
 static int open_recording(recording *rec, const char *call, const char *path)
 {
-    npz_problem problem;
+    zip_problem problem;
     *rec = (recording){0};
     if (path[0] == '\0')
         return sim_fail_in(call, XSP3_ERROR, "SOURCE=playback needs PLAYBACK, the path of an .npz file");

@@ -1,6 +1,8 @@
 /* Reader of zip files, after PKWARE's APPNOTE, with the zip64 fields of large files. */
 #include "zip.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #define END_SIZE 22u
@@ -15,6 +17,15 @@ typedef struct {
     unsigned method, flags;
     zip_span name, extra;
 } entry;
+
+int zip_fail(zip_problem *problem, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    vsnprintf(problem->text, sizeof problem->text, format, values);
+    va_end(values);
+    return -1;
+}
 
 uint64_t zip_number(const unsigned char *bytes, int n)
 {
@@ -135,14 +146,14 @@ static bool is_named(const entry *found, const char *name)
 }
 
 /* 1, 0 or -1, as npz_find. */
-static int find_entry(zip_span all, const char *name, entry *found, npz_problem *problem)
+static int find_entry(zip_span all, const char *name, entry *found, zip_problem *problem)
 {
     zip_span directory;
     if (!find_directory(all, &directory))
-        return npz_fail(problem, "it is no .npz file: no zip directory");
+        return zip_fail(problem, "it is no .npz file: no zip directory");
     for (size_t offset = 0; offset < directory.size;) {
         if (!read_entry(directory, &offset, found))
-            return npz_fail(problem, "its zip directory is damaged at byte %zu", offset);
+            return zip_fail(problem, "its zip directory is damaged at byte %zu", offset);
         if (is_named(found, name))
             return 1;
     }
@@ -150,24 +161,24 @@ static int find_entry(zip_span all, const char *name, entry *found, npz_problem 
 }
 
 /* The bytes of a member: a stored one, within the file. */
-static int find_member(zip_span all, const char *name, const entry *found, zip_span *member, npz_problem *problem)
+static int find_member(zip_span all, const char *name, const entry *found, zip_span *member, zip_problem *problem)
 {
     zip_span local;
     if (found->method != 0)
-        return npz_fail(problem, "array %s is compressed: convert the file with xspress3.sim.write_playback", name);
+        return zip_fail(problem, "array %s is compressed: convert the file with xspress3.sim.write_playback", name);
     if ((found->flags & 1) != 0)
-        return npz_fail(problem, "array %s is encrypted", name);
+        return zip_fail(problem, "array %s is encrypted", name);
     if (found->size != found->packed_size)
-        return npz_fail(problem, "array %s has two sizes", name);
+        return zip_fail(problem, "array %s has two sizes", name);
     if (!zip_take(all, found->local_offset, LOCAL_SIZE, &local) || u32(local.bytes) != 0x04034b50)
-        return npz_fail(problem, "array %s has no local header where the directory says", name);
+        return zip_fail(problem, "array %s has no local header where the directory says", name);
     uint64_t start = found->local_offset + LOCAL_SIZE + u16(local.bytes + 26) + u16(local.bytes + 28);
     if (!zip_take(all, start, found->size, member))
-        return npz_fail(problem, "array %s goes beyond the end of the file", name);
+        return zip_fail(problem, "array %s goes beyond the end of the file", name);
     return 1;
 }
 
-int zip_find(zip_span all, const char *name, zip_span *member, npz_problem *problem)
+int zip_find(zip_span all, const char *name, zip_span *member, zip_problem *problem)
 {
     entry found;
     int rc = find_entry(all, name, &found, problem);

@@ -3,8 +3,13 @@
 #define SIM_ZIP_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include "npz.h"
+/* Why a function failed. */
+typedef struct {
+    char text[160];
+} zip_problem;
 
 /* A piece of the file. */
 typedef struct {
@@ -19,9 +24,9 @@ uint64_t zip_number(const unsigned char *bytes, int n);
 bool zip_take(zip_span from, uint64_t offset, uint64_t n, zip_span *piece);
 
 /* The bytes of the member `<name>.npy`. 1, or 0 when there is none, or -1 with the problem. */
-int zip_find(zip_span all, const char *name, zip_span *member, npz_problem *problem);
+int zip_find(zip_span all, const char *name, zip_span *member, zip_problem *problem);
 
 /* Keep the text and return -1. */
-int npz_fail(npz_problem *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int zip_fail(zip_problem *problem, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import zmq
 
 from xspress3.errors import StreamEndedError
 from xspress3.stream.messages import Block, Loss, Message, SessionEnd, SessionStart
 from xspress3.testing.checks.expect import expect_all, frames_in, next_of
+from xspress3.testing.ends import ReceivingEnd
 from xspress3.testing.transport_tools import Bench, Check, bounded
-
-if TYPE_CHECKING:
-    from xspress3.testing.transport import ReceivingEnd
 
 __all__ = ["CHECKS"]
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from xspress3.stream.messages import Block, Loss, Message, SessionEnd
+from xspress3.testing.ends import ReceivingEnd
 from xspress3.testing.transport_tools import Bench, account, frames_of
-
-if TYPE_CHECKING:
-    from xspress3.testing.transport import ReceivingEnd
 
 __all__ = ["WIDE", "expect_all", "expect_exact", "frames_in", "lost_in", "next_of"]
 
