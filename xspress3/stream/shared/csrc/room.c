@@ -108,3 +108,11 @@ int ring_wait_for_room(x3r_writer *writer, int64_t timeout_ns)
     writer->blocked_since = 0;
     return X3R_OK;
 }
+
+void ring_tell_writer(const ring_view *ring)
+{
+    if (atomic_load(&ring->head->is_writer_waiting) == 0)
+        return;
+    atomic_fetch_add(&ring->control->released, 1);
+    ring_wake(&ring->control->released);
+}

@@ -16,7 +16,8 @@
  *   wait.c     futex, short spin, clock
  *   copy.c     the copy in and out of slots
  *   writer.c   the writer;  room.c  its wait for readers
- *   reader.c   the reader;  join.c  how it takes a seat;  overtaken.c  reading without being waited for
+ *   record.c   the wait for a record;  join.c  how a reader takes a seat;  overtaken.c  reading without being waited for
+ *   reader.c   the reader
  */
 #ifndef SLOT_RING_H
 #define SLOT_RING_H
@@ -195,6 +196,8 @@ void ring_copy(void *to, const void *from, uint64_t nbytes);
 
 /* Wait until the record writer->next overwrites nothing that a lossless reader needs. */
 int ring_wait_for_room(x3r_writer *writer, int64_t timeout_ns);
+/* Tell a writer that sleeps that there may be room. */
+void ring_tell_writer(const ring_view *ring);
 /* Take whoever sits there with this state off the list. */
 bool ring_evict(const ring_view *ring, unsigned seat, uint64_t state);
 
@@ -205,12 +208,10 @@ void ring_count_in(x3r_reader *reader, uint64_t first);
 int ring_sit_down(x3r_reader *reader, const char *name, uint64_t start);
 void ring_stand_up(x3r_reader *reader);
 
-/* ---- reader.c ---- */
+/* ---- record.c ---- */
 
 /* X3R_OK when there is a record reader->next; deadline as of ring_now. */
 int ring_wait_for_record(x3r_reader *reader, int64_t deadline);
-/* Tell a writer that sleeps that there may be room. */
-void ring_tell_writer(const ring_view *ring);
 
 /* ---- overtaken.c ---- */
 
