@@ -113,7 +113,7 @@ REFUSED = {
     "units": [None, 5, "x" * 100, "a\0b"],
     "sample_rate": [0, -1, float("inf"), float("nan"), "fast", None, True],
     "double": [1, "yes", None],
-    "fill": ["text", float("inf"), object(), [0], 1e39, 1j],
+    "fill": ["text", float("inf"), ..., [0], 1e39, 1j],
     "copy": [0, None],
     "name": [None, "a\nb"],
     "chunk_size": [0, -5, 1.5, None, 1 << 40],

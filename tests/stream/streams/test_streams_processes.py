@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -72,12 +73,12 @@ def run():
 
 
 @pytest.fixture(autouse=True)
-def sockets(tmp_path, monkeypatch):
-    """Folder of ipc sockets of this test."""
-    (tmp_path / "run").mkdir()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
-    yield tmp_path / "run" / f"xspress3-{os.getuid()}"
-    sweep()
+def sockets(monkeypatch):
+    """Folder of ipc sockets of this test; a path as long as `tmp_path` is too long for a socket."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        yield Path(folder) / f"xspress3-{os.getuid()}"
+        sweep()
 
 
 def start_sender(run, way, **options):
