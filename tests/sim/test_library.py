@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,35 @@ def test_the_tests_in_c_pass_under_sanitizers_and_without_warnings(tmp_path, com
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+def _floors() -> dict[str, int]:
+    """Height of each C file, the ground being 0, as system.h draws the house."""
+    house = (CSRC / "system.h").read_text().split("From the top down:")[1].split(' * "Locked"')[0]
+    floors = re.split(r"^ \*   (?=\S)", house, flags=re.MULTILINE)[:0:-1]
+    return {name: height for height, floor in enumerate(floors) for name in re.findall(r"(\w+)\.[ch]", floor)}
+
+
+def _uses() -> dict[str, set[str]]:
+    """What each C file includes; a file and its header are one."""
+    uses: dict[str, set[str]] = {}
+    for file in CSRC.glob("*.[ch]"):
+        included = re.findall(r'^#include "(\w+)\.h"$', file.read_text(), re.MULTILINE)
+        uses.setdefault(file.stem, set()).update(set(included) - {file.stem})
+    return uses
+
+
+def test_no_c_file_uses_one_on_a_floor_above_it():
+    floors, uses = _floors(), _uses()
+
+    assert floors.keys() == uses.keys()
+    assert [
+        f"{upper} by {lower}" for lower in uses for upper in uses[lower] if floors[upper] > floors[lower]
+    ] == []
+
+
+def test_no_c_files_use_each_other_in_a_circle():
+    TopologicalSorter(_uses()).prepare()  # an error names the circle
 
 
 def test_a_library_that_was_not_built_says_how(monkeypatch):

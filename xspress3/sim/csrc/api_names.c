@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "sim.h"
+#include "api_names.h"
 
 static const sim_api functions[] = {
     {"xsp3_config", SIM_TOUCHES_BOX},

@@ -1,7 +1,10 @@
 /* The two ways in: xsp3_config, and xsp3_config_init that can say more. */
 #include <stdio.h>
 
-#include "sim.h"
+#include "errors.h"
+#include "lifetime.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 #define INIT_BITS 0x1F0001 /* normal, and what may be left out */
 #define READOUT_BITS 0x107 /* scalars, frames, list, passive */

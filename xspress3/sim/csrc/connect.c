@@ -1,7 +1,13 @@
 /* Who answers at the addresses of a configuration: the detector described, or nobody. */
 #include <stdio.h>
 
-#include "sim.h"
+#include "connect.h"
+#include "describe.h"
+#include "errors.h"
+#include "fault_effects.h"
+#include "source.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 /* Like the real library: what is no dotted quad is taken as 0.0.0.0. */
 static uint32_t parse_address(const char *text)

@@ -1,7 +1,13 @@
 /* The simulator's own controls. */
 #include <math.h>
 
-#include "sim.h"
+#include "acquire.h"
+#include "clock.h"
+#include "describe.h"
+#include "errors.h"
+#include "source.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 #define MAX_ADVANCE 1e8 /* s: three years, far from where int64_t ends */
 

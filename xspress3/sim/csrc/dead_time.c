@@ -9,7 +9,12 @@
 #include <float.h>
 #include <math.h>
 
-#include "sim.h"
+#include "acquire.h"
+#include "dead_time.h"
+#include "errors.h"
+#include "settings_files.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 #define E_HIGH 0x1.5bf0a8b145769p+1   /* e to the nearest double */
 #define E_LOW 0x1.4d57ee2b1013ap-53   /* and what that leaves */

@@ -1,5 +1,10 @@
 /* Reading frames with the dead-time correction applied. */
-#include "sim.h"
+#include "acquire.h"
+#include "dead_time.h"
+#include "fault_effects.h"
+#include "read.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 /* The raw scalers as doubles, three of them corrected; those of an omitted channel stay as they are or are 0. */
 static void correct_scalers(const sim_correction *done, const uint32_t *nine, double *out)

@@ -1,7 +1,11 @@
 /* Parameters of the dead-time correction, in their two orders, and the energy they are taken at. */
 #include <math.h>
 
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "settings_files.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 static int set(int path, const char *call, int chan, const sim_dtc *dtc)
 {

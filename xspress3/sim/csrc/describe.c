@@ -1,11 +1,15 @@
 /* What detector is simulated: one table of keys, filled from xsp3sim_set, the environment, or defaults. */
 #include <errno.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "describe.h"
+#include "errors.h"
+#include "faults.h"
+#include "xsp3_api.h"
 
 #define PREFIX "XSPRESS3_SIM_"
 #define MAX_RATE 1e7

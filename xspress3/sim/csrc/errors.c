@@ -1,9 +1,11 @@
 /* The one error text of the process. */
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "sim.h"
+#include "errors.h"
+#include "xsp3_api.h"
 
 static pthread_mutex_t text_lock = PTHREAD_MUTEX_INITIALIZER; /* guards writing of text */
 static char text[XSP3_MAX_MSG_LEN];

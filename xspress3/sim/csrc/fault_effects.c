@@ -5,7 +5,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "sim.h"
+#include "api_names.h"
+#include "errors.h"
+#include "fault_effects.h"
+#include "faults.h"
+#include "sizes.h"
+#include "slots.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 /* ---- calls ---- */
 

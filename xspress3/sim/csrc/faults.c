@@ -1,17 +1,22 @@
 /* Faults on request: reading what xsp3sim_fault and FAULTS ask for, and keeping the list. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "api_names.h"
+#include "errors.h"
+#include "faults.h"
+#include "sizes.h"
+#include "xsp3_api.h"
 
 #define MAX_SECONDS 60.0
 
 static pthread_mutex_t faults_lock = PTHREAD_MUTEX_INITIALIZER; /* guards faults and n_faults; taken last of all */
 static sim_fault faults[SIM_MAX_FAULTS];
 static _Atomic size_t n_faults; /* looked at without the lock, so that calls cost nothing when there are none */
-static char described[SIM_FAULTS_CHARS]; /* list taken up last; guarded by table_lock of system.c */
+static char described[SIM_FAULTS_CHARS]; /* list taken up last; guarded by table_lock of lifetime.c */
 
 sim_fault *sim_faults_lock(size_t *n)
 {

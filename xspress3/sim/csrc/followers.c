@@ -6,7 +6,11 @@
  * A follower that misses the end of a frame, or all of one, counts other numbers from there on. What it would
  * count is not worked out: its channels complete no more frames, and progress is that of the slowest channel.
  */
-#include "sim.h"
+#include "followers.h"
+#include "sizes.h"
+#include "system.h"
+#include "timing_source.h"
+#include "xsp3_api.h"
 
 static int n_cards(const sim_system *sys)
 {

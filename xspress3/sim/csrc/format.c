@@ -1,25 +1,9 @@
 /* Spectrum format: energy bins, and the frames that then fit. There are no auxiliary axes and no sub-frames. */
-#include "sim.h"
-
-static int64_t frames_that_fit(const sim_system *sys, int bits_eng)
-{
-    int64_t n_frames = (int64_t)sys->arguments.num_tf << (XSP3_MAX_BITS_ENG - bits_eng);
-    return n_frames < SIM_MAX_RING ? n_frames : SIM_MAX_RING;
-}
-
-int64_t sim_ring_frames(const sim_system *sys)
-{
-    int most_bits = 0;
-    for (int chan = 0; chan < sys->n_channels; chan++)
-        if (sys->bits_eng[chan] > most_bits)
-            most_bits = sys->bits_eng[chan];
-    return frames_that_fit(sys, most_bits);
-}
-
-unsigned sim_n_bins(const sim_system *sys, unsigned chan)
-{
-    return sys->roi[chan].place != NULL ? sys->roi[chan].n_bins : 1u << sys->bits_eng[chan];
-}
+#include "acquire.h"
+#include "errors.h"
+#include "run.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 static int format_run(sim_system *sys, int chan, int nbits_eng)
 {
@@ -34,7 +18,7 @@ static int format_run(sim_system *sys, int chan, int nbits_eng)
             sys->bits_eng[i] = nbits_eng;
     if (sim_ring_frames(sys) != ring_before)
         sim_run_forget(sys); /* the places of the ring are no longer where they were */
-    return (int)frames_that_fit(sys, nbits_eng);
+    return (int)sim_frames_that_fit(sys, nbits_eng);
 }
 
 XSP3_API int xsp3_format_run(int path, int chan, int aux1_mode, int res_thres, int aux2_cont, int disables,

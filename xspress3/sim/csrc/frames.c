@@ -3,9 +3,11 @@
  * Frames of equal length cost nothing here. Markers are noted for many frames at once, when they are
  * about to change or somebody asks.
  */
-#include "sim.h"
-
 #include <stdlib.h>
+
+#include "frames.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 void sim_frames_free(sim_frames *frames)
 {

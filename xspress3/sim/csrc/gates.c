@@ -2,22 +2,11 @@
  *
  * A gate counts once COUNT_ENB has been raised in the run; pause does not touch it then.
  */
-#include "sim.h"
-
-bool sim_is_gate(const sim_run *run)
-{
-    return sim_run_source(run) >= XSP3_TIME_A_TTL_VETO_ONLY;
-}
-
-static bool is_lvds(const sim_run *run)
-{
-    return sim_run_source(run) >= XSP3_TIME_A_LVDS_VETO_ONLY;
-}
-
-int sim_gates_input(const sim_run *run)
-{
-    return is_lvds(run) ? SIM_LVDS_VETO : SIM_TTL_VETO;
-}
+#include "gates.h"
+#include "run_frames.h"
+#include "system.h"
+#include "timing_source.h"
+#include "xsp3_api.h"
 
 bool sim_gates_is_open(const sim_system *sys, int input)
 {
@@ -32,13 +21,13 @@ static bool is_frame_zero(const sim_system *sys)
     int source = sim_run_source(run);
     bool is_inverted = (run->time_a & XSP3_TIME_A_F0_INV) != 0;
     bool has_input = source == XSP3_TIME_A_TTL_BOTH || source == XSP3_TIME_A_LVDS_BOTH;
-    return has_input && sys->inputs.input[is_lvds(run) ? SIM_LVDS_F0 : SIM_TTL_F0].settled != is_inverted;
+    return has_input && sys->inputs.input[sim_is_lvds(run) ? SIM_LVDS_F0 : SIM_TTL_F0].settled != is_inverted;
 }
 
 static bool is_on(const sim_system *sys)
 {
     if (sim_is_gate(&sys->run))
-        return sys->run.was_enabled && sim_gates_is_open(sys, sim_gates_input(&sys->run));
+        return sys->run.was_enabled && sim_gates_is_open(sys, sim_run_input(&sys->run));
     return sys->run.count_enabled;
 }
 

@@ -1,5 +1,11 @@
 /* API of the internal timing generator (ITFG). What it does in a run: itfg.c. */
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "itfg.h"
+#include "run_frames.h"
+#include "system.h"
+#include "timing_source.h"
+#include "xsp3_api.h"
 
 static int gap_ticks(int gap_mode)
 {

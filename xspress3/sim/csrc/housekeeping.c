@@ -1,5 +1,9 @@
 /* Temperatures, supplies and fans: plausible and steady. */
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "housekeeping.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 /* ---- temperatures in degrees Celsius ---- */
 

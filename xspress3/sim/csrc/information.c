@@ -1,5 +1,8 @@
 /* What a system says of itself. */
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 XSP3_API int xsp3_get_revision(int path)
 {

@@ -5,7 +5,12 @@
  *
  * There is no thread: events are worked off, in the order of their times, when somebody calls.
  */
-#include "sim.h"
+#include "frames.h"
+#include "inputs.h"
+#include "sizes.h"
+#include "system.h"
+#include "timing_source.h"
+#include "xsp3_api.h"
 
 /* Those that the timing looks at; markers are taken as they are. In this order at the same time. */
 static const int debounced[] = {SIM_TTL_F0, SIM_LVDS_F0, SIM_TTL_VETO, SIM_LVDS_VETO};
@@ -49,18 +54,18 @@ static void step_pulses(sim_system *sys)
     change(sys, pulses->input, pulses->idle != pulses->is_away);
 }
 
-void sim_inputs_step(sim_system *sys)
+int sim_inputs_step(sim_system *sys)
 {
     for (size_t i = 0; i < N_DEBOUNCED; i++) {
         sim_input *input = &sys->inputs.input[debounced[i]];
         if (settles_at(sys, input) <= sys->time) {
             input->settled = input->level;
-            sim_run_input(sys, debounced[i]);
-            return;
+            return debounced[i];
         }
     }
     if (sys->inputs.pulses.n_left > 0 && sys->inputs.pulses.next <= sys->time)
         step_pulses(sys);
+    return -1;
 }
 
 void sim_inputs_set(sim_system *sys, int input, bool level)
@@ -68,18 +73,16 @@ void sim_inputs_set(sim_system *sys, int input, bool level)
     if (input == sys->inputs.pulses.input)
         sys->inputs.pulses = (sim_pulses){0};
     change(sys, input, level);
-    sim_run_update(sys);
 }
 
 void sim_inputs_pulse(sim_system *sys, int64_t n, int64_t away, int64_t back)
 {
     sim_pulses *pulses = &sys->inputs.pulses;
-    int input = sim_gates_input(&sys->run);
+    int input = sim_run_input(&sys->run);
     if (pulses->is_away && (n == 0 || pulses->input != input))
         change(sys, pulses->input, pulses->idle);
     bool goes_on = pulses->is_away && pulses->input == input;
     bool idle = goes_on ? pulses->idle : sys->inputs.input[input].level;
     *pulses = (sim_pulses){
         .n_left = n, .next = sys->time, .away = away, .back = back, .input = input, .idle = idle};
-    sim_run_update(sys);
 }

@@ -7,7 +7,13 @@
  * Acquiring in pauses, frames touch but for the gap. From feature code 4 on a frame ends with its
  * col_time-th trigger; before, with the first trigger after col_time ticks.
  */
-#include "sim.h"
+#include "describe.h"
+#include "itfg.h"
+#include "run_frames.h"
+#include "sizes.h"
+#include "system.h"
+#include "timing_source.h"
+#include "xsp3_api.h"
 
 enum { SIM_PAUSE_OFF, SIM_PAUSE_ALL };
 

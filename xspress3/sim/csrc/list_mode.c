@@ -3,7 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "sizes.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 static int make_file(const sim_system *sys, const char *root, int chan)
 {

@@ -1,5 +1,10 @@
 /* Markers of frames; xsp3_histogram_get_tf_status_block gives them too. */
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "frames.h"
+#include "slots.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 /* Circular: the place is asked, else the frame. */
 static int marker_at(sim_system *sys, int chan, int64_t tf, int64_t ring)

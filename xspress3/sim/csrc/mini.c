@@ -1,10 +1,9 @@
 /* What a Mini does differently: frames wait in the box, and are kept until they are acknowledged. */
-#include "sim.h"
-
-bool sim_is_mini(const sim_system *sys)
-{
-    return sys->about.generation == XSP3_GEN_MINI;
-}
+#include "errors.h"
+#include "mini.h"
+#include "slots.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 void sim_mini_limit(sim_system *sys, int64_t *begun, int64_t *complete)
 {

@@ -1,7 +1,16 @@
 /* How far a run is, and the books of the ring: acknowledges, overruns, status, clearing. */
 #include <string.h>
 
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "fault_effects.h"
+#include "followers.h"
+#include "frames.h"
+#include "mini.h"
+#include "progress.h"
+#include "slots.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 static int64_t n_overrun(const sim_slots *slots, int first_chan, int n_chan, int64_t *first_frame)
 {

@@ -1,5 +1,9 @@
 /* What the receiving side says of its queues: descriptors, dropped frames, work left. */
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "fault_effects.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 /* The DMA streams of older boxes: none of these has them. */
 XSP3_API int xsp3_scaler_check_desc(int path, int card)

@@ -1,7 +1,16 @@
 /* Reading frames out of the ring: which frame is in the place asked for, then its content from the source. */
 #include <string.h>
 
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "fault_effects.h"
+#include "progress.h"
+#include "read.h"
+#include "roi.h"
+#include "slots.h"
+#include "source.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 /* Frames first..first+n of an index space of `size`; when circular, first wraps and only n counts. */
 static bool frames_fit(const sim_system *sys, unsigned first, unsigned n)
@@ -214,28 +223,4 @@ XSP3_API int xsp3_scaler_read_sf(int path, uint32_t *dest, unsigned scaler, unsi
 {
     sim_region want = {.chan = chan, .tf = t, .n_chan = n_chan, .n_tf = dt};
     return scaler_path(path, __func__, dest, scaler, n_scalers, &want, first_sf == 0 && n_sf == 1);
-}
-
-uint32_t sim_window_sum(const sim_system *sys, int chan, int win, const uint32_t *spectrum)
-{
-    const sim_window *window = &sys->window[chan][win];
-    uint32_t sum = 0;
-    for (uint32_t bin = window->low; bin <= window->high; bin++)
-        sum += spectrum[bin];
-    return sum;
-}
-
-bool sim_is_good(const sim_system *sys, int chan, uint32_t bin)
-{
-    return sys->good_thres[chan] == 0 || bin > sys->good_thres[chan];
-}
-
-uint32_t sim_keep_good(const sim_system *sys, int chan, uint32_t *spectrum)
-{
-    uint32_t poor = 0;
-    for (uint32_t bin = 0; bin < XSP3_BINS_PER_MCA && !sim_is_good(sys, chan, bin); bin++) {
-        poor += spectrum[bin];
-        spectrum[bin] = 0;
-    }
-    return poor;
 }

@@ -2,7 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "roi.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 static void reset(sim_roi *roi)
 {

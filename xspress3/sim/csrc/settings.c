@@ -1,5 +1,10 @@
 /* What is set before a run: flags, clocks, settings directories, windows, thresholds, trigger parameters. */
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "settings_files.h"
+#include "settings_save.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 XSP3_API int xsp3_set_run_flags(int path, int flags)
 {

@@ -9,11 +9,15 @@
  */
 #include <limits.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "sim.h"
+#include "errors.h"
+#include "settings_files.h"
+#include "sizes.h"
+#include "xsp3_api.h"
 
 #define LINE_CHARS 256
 

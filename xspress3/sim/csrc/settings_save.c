@@ -1,9 +1,14 @@
 /* Writing a settings directory; its format stands in settings_files.c. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "sim.h"
+#include "errors.h"
+#include "settings_files.h"
+#include "settings_save.h"
+#include "sizes.h"
+#include "xsp3_api.h"
 
 typedef void (*file_writer)(FILE *file, const sim_settings *settings, int n_channels);
 

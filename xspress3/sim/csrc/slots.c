@@ -7,7 +7,8 @@
  *     fills    2   2   1   1     how many such frames there were
  *     uses     fills less those at the last acknowledge of the place
  */
-#include "sim.h"
+#include "slots.h"
+#include "xsp3_api.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "sim.h"
+#include "errors.h"
+#include "socket.h"
+#include "triggers.h"
+#include "xsp3_api.h"
 
 #define MAX_COMMAND 255
 

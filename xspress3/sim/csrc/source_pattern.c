@@ -1,5 +1,8 @@
 /* Frames whose every number says where it belongs; the formula stands in xsp3_api.h. */
-#include "sim.h"
+#include "frames.h"
+#include "source.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 static uint32_t base_of(int64_t frame, int chan)
 {

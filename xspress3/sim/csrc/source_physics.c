@@ -14,7 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "describe.h"
+#include "errors.h"
+#include "fault_effects.h"
+#include "frames.h"
+#include "good_counts.h"
+#include "random.h"
+#include "source.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 #define N XSP3_BINS_PER_MCA
 #define EV_PER_BIN 10.0

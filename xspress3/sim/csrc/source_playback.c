@@ -2,7 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "errors.h"
+#include "frames.h"
+#include "good_counts.h"
+#include "npz.h"
+#include "source.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 #define WORD sizeof(uint32_t)
 

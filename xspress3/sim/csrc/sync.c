@@ -1,5 +1,10 @@
 /* Cards together: the timing of all in one call, and how they are wired. Card 0 makes the timing, the others follow. */
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "followers.h"
+#include "run.h"
+#include "system.h"
+#include "xsp3_api.h"
 
 static const uint32_t slave_debounce[] = {0, 10, 30, 70}; /* by gap mode: shorter than the gap */
 

@@ -1,5 +1,14 @@
 /* Timing registers and run control. */
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "followers.h"
+#include "frames.h"
+#include "itfg.h"
+#include "run.h"
+#include "run_frames.h"
+#include "system.h"
+#include "timing_source.h"
+#include "xsp3_api.h"
 
 #define LIVE_BITS (XSP3_TIME_A_RUN | XSP3_TIME_A_COUNT_ENB)
 

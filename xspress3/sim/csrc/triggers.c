@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "acquire.h"
+#include "errors.h"
+#include "inputs.h"
+#include "run.h"
+#include "system.h"
+#include "triggers.h"
+#include "xsp3_api.h"
 
 #define MIN_TIME 1e-9
 #define MAX_TIME 1e6
@@ -59,6 +65,7 @@ static void act(sim_system *sys, const action *what)
         sim_inputs_pulse(sys, what->n, llround(what->away * 2e9), llround(what->back * 2e9));
     else
         sim_inputs_set(sys, what->input, what->level != 0);
+    sim_run_update(sys);
 }
 
 /* ---- calls ---- */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sim.h"
+#include "xsp3_api.h"
 
 #define CHECK(condition)                                                                        \
     do {                                                                                        \

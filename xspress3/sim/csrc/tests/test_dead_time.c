@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "check.h"
+#include "dead_time.h"
 
 /* How far x is off, in units of what one rounding of y does to it. */
 static double error_of(double y)

@@ -1,5 +1,7 @@
 /* Faults on request: nothing that a caller may write there goes out of bounds. */
 #include "check.h"
+#include "faults.h"
+#include "random.h"
 
 static void words_of_all_kinds_are_taken_or_refused(void)
 {

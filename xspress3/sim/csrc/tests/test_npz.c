@@ -1,6 +1,7 @@
 /* The .npz reader on whole, cut and damaged files: an answer each time, never an access outside. */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
+#include "npz.h"
 #include "zip.h"
 
 #define MAX_FILE 4096

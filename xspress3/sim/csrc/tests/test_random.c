@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "check.h"
+#include "random.h"
 
 #define DRAWS 40000
 

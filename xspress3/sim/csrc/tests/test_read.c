@@ -1,4 +1,6 @@
 /* Layout, wrap, clearing and formats of the read functions, on the pattern. */
+#include <stdbool.h>
+
 #include "check.h"
 
 #define RING 8

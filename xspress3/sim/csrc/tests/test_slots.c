@@ -1,5 +1,7 @@
 /* The books of the ring against a model that really has places. */
 #include "check.h"
+#include "random.h"
+#include "slots.h"
 
 #define RING 7
 #define CHANNELS 2

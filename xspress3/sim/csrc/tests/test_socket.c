@@ -1,6 +1,7 @@
 /* Commands through the socket: answers, wrong input, and threads that close while others send. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>

@@ -1,4 +1,6 @@
 /* Several threads on one system and on the table: nothing for the thread sanitizer to say, no wrong word. */
+#include <pthread.h>
+
 #include "check.h"
 
 #define RING 64
