@@ -72,11 +72,11 @@ def _uses() -> dict[str, set[str]]:
 
 def test_no_c_file_uses_one_on_a_floor_above_it():
     floors, uses = _floors(), _uses()
-
     assert floors.keys() == uses.keys()
-    assert [
-        f"{upper} by {lower}" for lower in uses for upper in uses[lower] if floors[upper] > floors[lower]
-    ] == []
+
+    upwards = [(lower, upper) for lower in uses for upper in uses[lower] if floors[upper] > floors[lower]]
+
+    assert upwards == []
 
 
 def test_no_c_files_use_each_other_in_a_circle():

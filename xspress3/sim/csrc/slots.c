@@ -7,11 +7,11 @@
  *     fills    2   2   1   1     how many such frames there were
  *     uses     fills less those at the last acknowledge of the place
  */
-#include "slots.h"
-#include "xsp3_api.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "slots.h"
+#include "xsp3_api.h"
 
 static int64_t fills(int64_t ring, int64_t slot, int64_t begun)
 {

@@ -9,6 +9,7 @@
 #include "source.h"
 #include "system.h"
 #include "xsp3_api.h"
+#include "zip.h"
 
 #define WORD sizeof(uint32_t)
 

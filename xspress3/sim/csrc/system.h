@@ -2,19 +2,20 @@
  *
  * The simulator has floors; a file uses its own floor and those below it, never one above. From the top down:
  *
- *   a system's life    config.c (the two ways in), lifetime.c over connect.c (who answers) and socket.c (other processes)
- *   API functions      information.c settings.c format.c roi.c timing.c generator.c sync.c progress.c markers.c queues.c
- *                      read.c dead_time.c dead_time_settings.c dead_time_read.c housekeeping.c list_mode.c control.c
- *                      triggers.c (pulses and levels, called or written)
+ *   a system's life    config.c (the two ways in) over lifetime.c, connect.c (who answers), socket.c (other processes)
+ *   API functions      information.c settings.c format.c roi.c timing.c generator.c sync.c progress.c markers.c
+ *                      queues.c read.c dead_time.c dead_time_settings.c dead_time_read.c housekeeping.c list_mode.c
+ *                      control.c triggers.c (pulses and levels, called or written)
  *   a handle           acquire.c (a system locked and brought up to now)
  *   the run            run.c (RUN and COUNT_ENB bits, time)
  *   what makes frames  gates.c itfg.c inputs.c (levels, debounce, pulses)
  *   content of frames  source_physics.c source_pattern.c source_playback.c as source.h says
  *   frames of a run    run_frames.c (begun, ended, counted) over frames.c (lengths, markers), followers.c (what other
- *                      cards make of them) and mini.c (what a Mini does differently)
+ *                      cards make of them) and mini.c (the rules of a Mini)
  *   one system         timing_source.c (who times a run), clock.c, good_counts.c, fault_effects.c, all over system.c
- *   ground             describe.c (what is simulated) over faults.c and api_names.c; settings_save.c settings_files.c
- *                      slots.c (ring: fills, acknowledges, overruns, clears) random.c npz.c zip.c errors.c sizes.h xsp3_api.h
+ *   ground             describe.c (what is simulated) over faults.c and api_names.c; settings_save.c over
+ *                      settings_files.c; slots.c (ring: fills, acknowledges, overruns, clears);
+ *                      random.c; npz.c over zip.c; errors.c; sizes.h; xsp3_api.h
  *
  * "Locked" means: the caller holds sys->lock, that is, stands between sim_acquire and sim_release.
  * Times are int64_t in units of 0.5 ns, in which ticks of 12.5 ns and of 10 ns are whole numbers.
