@@ -86,7 +86,7 @@ static image make_file(const char *header, bool is_zip64)
 #define GOOD "{'descr': '<u4', 'fortran_order': False, 'shape': (2, 1, 4), }"
 
 /* What npz_find says of this file; the array's words are read when it says yes. */
-static int look(const image *im, npz_array *array, npz_problem *problem)
+static int look(const image *im, npz_array *array, zip_problem *problem)
 {
     /* From a heap block of just the right size, so that the sanitizer sees one byte too many. */
     unsigned char *bytes = malloc(im->size > 0 ? im->size : 1);
@@ -107,7 +107,7 @@ static int look(const image *im, npz_array *array, npz_problem *problem)
 static void whole_files_are_read(void)
 {
     npz_array array;
-    npz_problem problem;
+    zip_problem problem;
     for (int is_zip64 = 0; is_zip64 < 2; is_zip64++) {
         image im = make_file(GOOD, is_zip64 != 0);
         CHECK_EQUAL(look(&im, &array, &problem), 1);
@@ -120,7 +120,7 @@ static void whole_files_are_read(void)
 static void cut_files_are_refused(void)
 {
     npz_array array;
-    npz_problem problem;
+    zip_problem problem;
     for (int is_zip64 = 0; is_zip64 < 2; is_zip64++) {
         image im = make_file(GOOD, is_zip64 != 0);
         size_t size = im.size;
@@ -133,7 +133,7 @@ static void damaged_files_do_no_harm(void)
 {
     static const unsigned char values[] = {0, 1, 0x7F, 0x80, 0xFF, '9', '\''};
     npz_array array;
-    npz_problem problem;
+    zip_problem problem;
     for (int is_zip64 = 0; is_zip64 < 2; is_zip64++) {
         image im = make_file(GOOD, is_zip64 != 0);
         for (size_t i = 0; i < im.size; i++) {
@@ -175,7 +175,7 @@ static void a_zip64_field_that_is_too_short_is_refused(void)
 {
     for (unsigned char size = 0; size < 24; size++) {
         npz_array array;
-        npz_problem problem = {""};
+        zip_problem problem = {""};
         image im = make_file(GOOD, true);
         for (size_t i = 0; i + 4 < im.size; i++)
             if (memcmp(im.bytes + i, "\x01\x00\x18\x00", 4) == 0)
@@ -207,7 +207,7 @@ static void headers_that_lie_are_refused(void)
     };
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         npz_array array;
-        npz_problem problem = {""};
+        zip_problem problem = {""};
         image im = make_file(lies[i].header, false);
         CHECK_EQUAL(look(&im, &array, &problem), -1);
         if (strstr(problem.text, lies[i].words) == NULL) {
@@ -220,7 +220,7 @@ static void headers_that_lie_are_refused(void)
 static void compressed_members_name_the_converter(void)
 {
     npz_array array;
-    npz_problem problem;
+    zip_problem problem;
     image im = make_file(GOOD, false);
     for (size_t i = 0; i + 12 < im.size; i++)
         if (memcmp(im.bytes + i, "PK\x01\x02", 4) == 0)
