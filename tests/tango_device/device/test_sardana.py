@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import importlib.util
-import threading
 import time
 import warnings
 from pathlib import Path
@@ -14,7 +13,7 @@ import h5py
 import hdf5plugin  # noqa: F401  # registers the filter
 import numpy as np
 import pytest
-from tango import DevState
+from tango import DevFailed, DevState
 
 import tango_device.clients
 from tests.tango_device.device.servers import wait_for
@@ -124,7 +123,7 @@ def inputs(device):
     """Has the simulator give edges, or gates as long as a frame, once the device waits for them."""
 
     def give(n):
-        def fire():
+        def fire(group):
             wait_for(device, DevState.RUNNING)
             device.SimulateHardwareTriggers(n)
 
@@ -147,7 +146,9 @@ def measure(measure_groups, channels):
 def measure_groups(sardana, pool):
     """A measurement of a group of channels of one or more controllers: gives the values of each."""
 
-    def run(groups, synchronization, synchronizer, repeats=1, active=0.01, total=0.02, fire=lambda: None):
+    def run(
+        groups, synchronization, synchronizer, repeats=1, active=0.01, total=0.02, fire=lambda group: None
+    ):
         ways = [[(name, synchronizer, synchronization) for name in group] for group in groups]
         user_conf, ids, _ = sardana.test.createMGUserConfiguration(pool, ways)
         conf = copy.deepcopy(sardana.test.dummyMeasurementGroupConf01)
@@ -161,7 +162,8 @@ def measure_groups(sardana, pool):
             element.add_listener(listener)
         group.prepare()
         group.start_acquisition()
-        fire()
+        if fire is not None:
+            fire(group)
         deadline = time.monotonic() + 30
         while group.acquisition.is_running():
             assert time.monotonic() < deadline
@@ -340,15 +342,32 @@ def test_points_of_a_measurement_are_in_the_file_it_names(sardana, measure, cont
         assert file["/entry/complete"][()] == 1
 
 
-def test_a_stop_ends_the_session(sardana, measure, trigger, channels, device):
-    def stop():
+def test_a_stop_ends_the_session(sardana, measure_groups, trigger, channels, spectra, device):
+    def stop(group):
         wait_for(device, DevState.RUNNING)
-        threading.Thread(target=channels[TIMER].controller.ctrl.AbortAll).start()
+        group.stop()
 
-    values = measure(sardana.pool.AcqSynchType.Trigger, trigger, 40, 0.002, 0.004, fire=stop)
+    values = measure_groups(
+        [channels, spectra], sardana.pool.AcqSynchType.Trigger, trigger, 40, 0.002, 0.004, fire=stop
+    )
 
     assert device.state() == DevState.STANDBY
     assert not values.get("Window1")
+    assert not values.get("spectrum2")
+
+
+def test_controllers_with_two_synchronizations_are_refused(sardana, pool, controller, server, device):
+    counting, spectra = controller.ctrl, make_controller(sardana, pool, server, SPECTRA).ctrl
+    counting.SetCtrlPar("synchronization", sardana.pool.AcqSynch.HardwareTrigger)
+    spectra.SetCtrlPar("synchronization", sardana.pool.AcqSynch.SoftwareTrigger)
+    counting.LoadOne(1, 0.01, 5, 0)
+    counting.PreStartAll()
+    counting.StartAll()
+
+    with pytest.raises(DevFailed, match="Arm after 0 of 5 frames"):
+        spectra.LoadOne(1, 0.01, 1, 0)
+        spectra.PreStartAll()
+        spectra.StartAll()
 
 
 def test_what_the_device_cannot_do_is_refused(sardana, controller, channels):
