@@ -25,6 +25,10 @@ def imported() -> Iterator[str]:
                     yield node.module.partition(".")[0]
 
 
+# What their classes inherit has pages of its own, which need more than can be described here.
+SCAN_SOFTWARE = ("bluesky", "event_model", "ophyd_async", "sardana")
+
+
 def not_installed() -> list[str]:
     """Packages of extras that are not here: they are imitated, so that the pages can be made without."""
     return sorted(name for name in set(imported()) if importlib.util.find_spec(name) is None)
@@ -49,15 +53,14 @@ myst_enable_extensions = ["colon_fence"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
-autodoc_mock_imports = not_installed()
+autodoc_mock_imports = sorted({*not_installed(), *SCAN_SOFTWARE})
 autodoc_default_options = {"members": True, "show-inheritance": True, "ignore-module-all": True}
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 default_role = "code"
 
-# What C code was made of, and what only starts a program, is not for readers; clients of scan software have
-# pages of their own, and what they inherit cannot be described here.
-NOT_SHOWN = ["**/_[!_]*.py", "**/__main__.py", "**/*.so", "**/clients/*"]
+# What C code was made of, and what only starts a program, is not for readers.
+NOT_SHOWN = ["**/_[!_]*.py", "**/__main__.py", "**/*.so"]
 apidoc_modules = [
     {
         "path": f"../{package}",

@@ -103,6 +103,11 @@ def _session_id(controller: Controller) -> int:
     return 0 if session is None else session.session_id
 
 
+def _frames_per_block(controller: Controller) -> int:
+    session = controller.session
+    return 1 if session is None else session.ring.frames_per_slot
+
+
 def _temperatures(controller: Controller) -> list[float]:
     return [value for _, value in controller.health.temperatures]
 
@@ -163,6 +168,14 @@ MONITORS: tuple[Monitor, ...] = (
         "Time from frame to frame where none waits for a trigger.",
         "s",
         "%.9f",
+    ),
+    Monitor(
+        "FramesPerBlock",
+        _LONG,
+        _frames_per_block,
+        "Frames of a full block of the stream, which is a chunk of a file that the session began.",
+        "frames",
+        "%d",
     ),
     Monitor("nFramesStreamed", _LONG, _counts("streamed"), "Frames handed to the wire.", "frames", "%d"),
     Monitor(

@@ -34,7 +34,7 @@ LOOK_INTERVAL = 0.01
 """Seconds between two looks at a device that runs; a look is one call of less than a millisecond."""
 STOP_TIME = 30.0
 """Seconds in which a device that was told to stop closes its file."""
-_LOOKED_AT = ["State", "SessionId", "nFramesWritten", "nFramesLost", "LastFile"]
+_LOOKED_AT = ["State", "SessionId", "nFramesWritten", "nFramesLost", "LastFile", "FramesPerBlock"]
 
 
 class SessionEndedError(RuntimeError):
@@ -62,6 +62,7 @@ class _Look:
     written: int
     lost: int
     file: str
+    frames_per_block: int
 
     @property
     def is_over(self) -> bool:
@@ -71,10 +72,20 @@ class _Look:
 
 @dataclass(frozen=True)
 class Part:
-    """A file of the run: its row 0 is frame `first` of the run."""
+    """A file of the run.
+
+    Parameters
+    ----------
+    first
+        Frame of the run that is its row 0.
+    n_planned, frames_per_block
+        Frames of the session that began it, and of a full block of that: chunks are made for them.
+    """
 
     path: str
     first: int
+    n_planned: int
+    frames_per_block: int
 
 
 class AcquiringLogic(DetectorAcquireLogic):
@@ -217,11 +228,12 @@ class AcquiringLogic(DetectorAcquireLogic):
         if look.lost and (look.is_over or look.written + look.lost >= self._n_wanted):
             n_rows += look.lost
         if look.written:
-            self._note_file(look.file)
+            self._note_file(look)
         return self.n_before + n_rows
 
-    def _note_file(self, path: str) -> None:
+    def _note_file(self, look: _Look) -> None:
         """Remember the file of the session: mostly that of the one before, to which it was appended."""
+        path = look.file
         if path == self._session_file:
             return
         if self._session_file:
@@ -230,7 +242,7 @@ class AcquiringLogic(DetectorAcquireLogic):
         if not self.parts or self.parts[-1].path != path:
             if any(part.path == path for part in self.parts):  # then nobody knows what its rows are
                 raise SessionEndedError(f"{path} was gone on with, after {self.parts[-1].path}")
-            self.parts.append(Part(path, self.n_before))
+            self.parts.append(Part(path, self.n_before, self._n_wanted, look.frames_per_block))
 
     async def _give_up_unread(self) -> None:
         """Leave frames that no event will have in their file, and begin another."""
@@ -248,8 +260,8 @@ class AcquiringLogic(DetectorAcquireLogic):
 
     async def _ask(self) -> _Look:
         read = await self._device.get_proxy().read_attributes(_LOOKED_AT)
-        state, session_id, written, lost, file = (one.value for one in read)
-        return _Look(state.name, int(session_id), int(written), int(lost), str(file))
+        state, session_id, written, lost, file, per_block = (one.value for one in read)
+        return _Look(state.name, int(session_id), int(written), int(lost), str(file), int(per_block))
 
     async def _status(self) -> str:
         text: str = await self._device.get_proxy().status()

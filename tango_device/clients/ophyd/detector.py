@@ -26,7 +26,7 @@ from ophyd_async.core import (
 from ophyd_async.tango.core import TangoDevice
 
 from tango_device.clients.ophyd.acquiring import AcquiringLogic
-from tango_device.clients.ophyd.documents import FileProvider, Quantity
+from tango_device.clients.ophyd.documents import SPECTRA, FileProvider, Quantity
 from tango_device.clients.pauses import SHORTEST_PAUSE, check_pause
 
 __all__ = ["OphydXspress3"]
@@ -202,7 +202,7 @@ class _FileLogic(DetectorDataLogic):
         return FileProvider(self.acquiring, quantities, info.directory_uri, self.device.get_trl())
 
     def _quantities(self, data_key: str, shape: tuple[int, ...]) -> list[Quantity]:
-        quantities = [Quantity(data_key, "data", "<u4", shape, "counts")]
+        quantities = [Quantity(data_key, SPECTRA, "<u4", shape, "counts")]
         for name, dtype, units in PER_CHANNEL:
             quantities.append(Quantity(f"{data_key}-{name}", name, dtype, shape[:1], units))
         return quantities

@@ -17,6 +17,9 @@ __all__ = ["FileProvider", "Quantity"]
 
 GROUP = "/entry/instrument/xspress3"
 MIMETYPE = "application/x-hdf5"
+SPECTRA = "data"
+NUMBERS_IN_CHUNK, ROWS_IN_CHUNK = 1 << 16, 1024
+"""The most of a chunk of all other datasets."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,16 @@ class FileProvider(StreamableDataProvider):
             parameters={
                 "dataset": f"{GROUP}/{quantity.dataset}",
                 "swmr": True,
-                "chunk_shape": (1, *quantity.shape),
+                "chunk_shape": (_chunk_rows(part, quantity), *quantity.shape),
             },
         )
+
+
+def _chunk_rows(part: Part, quantity: Quantity) -> int:
+    """Rows of a chunk, as the writer of the file chooses it; readers take as many at a time."""
+    if quantity.dataset == SPECTRA:
+        return min(part.frames_per_block, part.n_planned)
+    return max(min(part.n_planned, ROWS_IN_CHUNK, NUMBERS_IN_CHUNK // quantity.shape[0]), 1)
 
 
 def _rows(parts: Sequence[Part], first: int, end: int) -> list[tuple[Part, int, int]]:

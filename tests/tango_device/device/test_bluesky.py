@@ -211,6 +211,59 @@ def test_a_fly_scan_with_several_frames_for_each_event(engine, xs, documents):
     assert of(documents, "descriptor")[0]["data_keys"]["xs"]["shape"] == [5, 4, 4096]
 
 
+def described(documents):
+    """What bluesky's own reader of documents makes of each quantity, and the dataset that it stands for."""
+    consolidators = pytest.importorskip("bluesky.consolidators")
+    (descriptor,) = of(documents, "descriptor")
+    for resource in of(documents, "stream_resource"):
+        made = consolidators.consolidator_factory(resource, descriptor)
+        for datum in of(documents, "stream_datum"):
+            if datum["stream_resource"] == resource["uid"]:
+                made.consume_stream_datum(datum)
+        source = made.get_data_source()
+        (asset,) = source.assets
+        with open_file(Path(asset.data_uri.removeprefix("file://localhost"))) as file:
+            yield source, file[source.parameters["dataset"]]
+
+
+def check_described(documents):
+    n_described = 0
+    for source, dataset in described(documents):
+        n_described += 1
+        structure = source.structure
+        assert structure.shape == dataset.shape
+        assert structure.data_type.to_numpy_dtype() == dataset.dtype
+        assert tuple(sizes[0] for sizes in structure.chunks) == tuple(
+            map(min, dataset.chunks, dataset.shape)
+        ), dataset.name
+    assert n_described == 6
+
+
+def test_readers_of_documents_know_shape_type_and_chunks_of_what_a_fly_scan_wrote(engine, xs, documents):
+    info = TriggerInfo(trigger=DetectorTrigger.EXTERNAL_EDGE, livetime=0.0002, number_of_events=100)
+
+    engine(fly(xs, info, lambda: xs.SimulateHardwareTriggers.execute(100).task))
+
+    check_described(documents)
+    with open_file(Path(of(documents, "stream_resource")[0]["uri"].removeprefix("file://localhost"))) as file:
+        assert file["/entry/instrument/xspress3/data"].chunks[0] > 1
+
+
+def test_readers_of_documents_know_what_several_frames_for_each_event_are(engine, xs, documents):
+    async def nothing():
+        pass
+
+    engine(fly(xs, TriggerInfo(livetime=0.002, number_of_events=4, collections_per_event=5), nothing))
+
+    check_described(documents)
+
+
+def test_readers_of_documents_know_what_a_step_scan_wrote(engine, xs, documents):
+    engine(bp.count([xs], 3))
+
+    check_described(documents)
+
+
 def _resource(documents, key):
     (uid,) = [one["uid"] for one in of(documents, "stream_resource") if one["data_key"] == key]
     return uid
