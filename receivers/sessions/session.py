@@ -110,12 +110,12 @@ class RecordedSession:
     @property
     def frames_expected(self) -> int | None:
         """Frames of the whole session; the last file that says it knew most."""
-        said = [part.frames_expected for part in self.parts if part.frames_expected is not None]
-        continued = self.parts[-1].end_reason == "continued"  # then it tells of itself only
-        known = None if not said or continued else said[-1]
-        if known is None and self.index is not None:
+        # A file behind which the session went on tells of itself only.
+        telling = [part.frames_expected for part in self.parts if part.end_reason != "continued"]
+        said = [expected for expected in telling if expected is not None]
+        if not said and self.index is not None:
             return self.index.frames_expected
-        return known
+        return said[-1] if said else None
 
     @property
     def state(self) -> IndexState:
