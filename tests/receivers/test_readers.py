@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.metadata
 import subprocess
 import sys
@@ -54,6 +53,22 @@ def file(sender, run, tmp_path):
     return write
 
 
+@pytest.fixture
+def growing(sender, tmp_path):
+    """Begins a session of 8 frames, and gives its file, in which 4 are so far; it ends with the test."""
+    sink = Hdf5Sink(tmp_path, flush_interval=0)
+
+    def begin(**said):
+        sink.begin(sender.start_message(8, **said))
+        sink.write(sender.block_message(0, 4))
+        sink.tick()
+        (path,) = tmp_path.glob("*.h5")
+        return path
+
+    yield begin
+    sink._series.roll()
+
+
 def calibrated(sender, calibration):
     return {"detector": {**sender.start_message(8).detector, "calibration": calibration}}
 
@@ -92,13 +107,9 @@ def test_silx_opens_with_the_spectra_over_their_energy(sender, file):
     assert said[5:] == ["Fe map", "[None, 'channel', 'energy (keV)']"]
 
 
-def test_silx_reads_the_spectra_of_a_file_that_grows(sender, tmp_path):
+def test_silx_reads_the_spectra_of_a_file_that_grows(sender, growing):
     needs("silx")
-    sink = Hdf5Sink(tmp_path, flush_interval=0)
-    sink.begin(sender.start_message(8))
-    sink.write(sender.block_message(0, 4))
-    sink.tick()
-    (path,) = tmp_path.glob("*.h5")
+    path = growing()
 
     code = (
         "import sys, hdf5plugin, silx.io, silx.io.nxdata as nx\n"
@@ -108,7 +119,6 @@ def test_silx_reads_the_spectra_of_a_file_that_grows(sender, tmp_path):
         " file['/entry/xspress3_ch01/data'][()].sum(dtype='u8'))"
     )
     said = ask(code, path).split()
-    sink._series.roll()
 
     truth = sender.truth.histogram(0, 4)
     assert said == ["True", "4", str(truth.sum(dtype="u8")), str(truth[:, 1].sum(dtype="u8"))]
@@ -133,13 +143,9 @@ def test_pymca_lists_the_spectra_and_takes_their_live_time(sender, file):
     assert "calibration=/entry/xspress3_ch01/calibration" in said
 
 
-def test_pymca_reads_a_channel_with_its_energy_also_of_a_file_that_grows(sender, tmp_path):
+def test_pymca_reads_a_channel_with_its_energy_also_of_a_file_that_grows(sender, growing):
     needs("PyMca5")
-    sink = Hdf5Sink(tmp_path, flush_interval=0)
-    sink.begin(dataclasses.replace(sender.start_message(8), **calibrated(sender, SAME)))
-    sink.write(sender.block_message(0, 4))
-    sink.tick()
-    (path,) = tmp_path.glob("*.h5")
+    path = growing(**calibrated(sender, SAME))
 
     code = (
         "import sys, hdf5plugin\n"
@@ -149,7 +155,6 @@ def test_pymca_reads_a_channel_with_its_energy_also_of_a_file_that_grows(sender,
         "print(*stack.data.shape, int(stack.data.sum(dtype='f8')), *stack.info['McaCalib'][:2])"
     )
     said = ask(code, path).split()
-    sink._series.roll()
 
     truth = sender.truth.histogram(0, 4)[:, 1]
     assert said == ["1", "4", "256", str(truth.sum(dtype="u8")), "0.1", "0.01"]
