@@ -18,7 +18,7 @@ help:
 	@echo "make bench          measure, and print a table (also written to build/bench.json)"
 	@echo "make docs           build the documentation in build/docs, and run what it shows; needs Python 3.11"
 	@echo "make figures        draw the pictures of the documentation again"
-	@echo "make screenshots    take the pictures of the live view again; needs Chromium"
+	@echo "make screenshots    take the pictures of the live view and of viewers again; needs Chromium and npm"
 	@echo "make elements       make the table of emission lines of the live view again"
 	@echo "make build/crossbar install the router that tests of the OCS agent need (2 minutes)"
 	@echo "make clean          remove what was built and the virtual environment"
@@ -54,6 +54,7 @@ figures: $(VENV)/complete
 
 screenshots: $(VENV)/complete
 	$(BIN)/python doc/take_screenshots.py
+	$(BIN)/python doc/take_viewer_pictures.py
 
 elements: $(VENV)/complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check xraydb

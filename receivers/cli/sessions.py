@@ -147,15 +147,12 @@ def _details(index: dict[str, Any], acquisition: dict[str, Any], metadata: dict[
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from receivers.sessions.session import read_session  # noqa: PLC0415  # h5py is an extra
-    from receivers.sessions.verify import verify_session  # noqa: PLC0415
+    from receivers.sessions.verify import verify  # noqa: PLC0415  # h5py is an extra
 
-    session = read_session(arguments.stream_id, arguments.session_id, arguments.base_dir)
+    which = (arguments.stream_id, arguments.session_id, arguments.base_dir)
     with Progress(console=Console(stderr=True), transient=True, disable=arguments.json) as progress:
         task = progress.add_task("reading")
-        verdict = verify_session(
-            session, lambda done, total: progress.update(task, completed=done, total=total)
-        )
+        verdict = verify(*which, lambda done, total: progress.update(task, completed=done, total=total))
     if arguments.json:
         print(json.dumps(verdict.as_dict()))
     else:

@@ -25,9 +25,10 @@ _PER_CHANNEL = ("live_time", "elapsed_time", "dead_time_correction")
 
 
 def build_axes(detector: h5py.Group, start: SessionStart, geometry: Geometry) -> None:
-    """Number of each bin and, where all channels share a calibration, its energy."""
-    detector["bin"] = np.arange(geometry.n_bins, dtype="<i4")
-    detector["bin"].attrs["long_name"] = "bin"
+    """Number of each channel and bin and, where all channels share a calibration, energies of bins."""
+    for name, length in (("channel", geometry.n_channels), ("bin", geometry.n_bins)):
+        detector[name] = np.arange(length, dtype="<i4")
+        detector[name].attrs["long_name"] = name
     terms = coefficients(start, geometry)
     if terms is not None and (terms == terms[0]).all():
         _write_energy(detector, terms[0])
@@ -36,7 +37,8 @@ def build_axes(detector: h5py.Group, start: SessionStart, geometry: Geometry) ->
 def _write_energy(group: h5py.Group, terms: np.ndarray) -> None:
     n_bins = group["bin"].shape[0]
     group["energy"] = energies(terms[None, :], n_bins)[0]
-    group["energy"].attrs.update(units="keV", long_name="energy")
+    # Viewers write `long_name` beside the axis, and nothing else: so it has the unit as well.
+    group["energy"].attrs.update(units="keV", long_name="energy (keV)")
     group["calibration"] = terms
     group["calibration"].attrs["long_name"] = "offset, gain and quadratic term of the energy in keV"
 
@@ -44,17 +46,20 @@ def _write_energy(group: h5py.Group, terms: np.ndarray) -> None:
 def build_plot(plot: h5py.Group, detector: h5py.Group) -> None:
     """Links to the detector, so that a viewer opens with a spectrum; needs the axes."""
     axis = "energy" if "energy" in detector else "bin"
-    _say_plot(plot, (".", ".", axis))
-    for name in (*_LINKS, *{axis, "bin"}):
+    _say_plot(plot, (".", "channel", axis))
+    plot["title"] = h5py.SoftLink(f"{plot.parent.name}/title")
+    for name in (*_LINKS, "channel", *{axis, "bin"}):
         plot[name] = h5py.SoftLink(f"{detector.name}/{name}")
 
 
 def build_channels(entry: h5py.Group, detector: h5py.Group, start: SessionStart, geometry: Geometry) -> None:
     """A group `xspress3_chNN` for each channel; needs every dataset of the detector."""
     terms = coefficients(start, geometry)
+    title = entry["title"].asstr()[()]
     for channel in range(min(geometry.n_channels, MAX_GROUPS)):
         group = entry.create_group(f"xspress3_ch{channel:02d}")
         group.attrs["NX_class"] = "NXdata"
+        group["title"] = f"{title}, channel {channel}"
         group["bin"] = h5py.SoftLink(f"{detector.name}/bin")
         if terms is not None:
             _write_energy(group, terms[channel])

@@ -22,11 +22,12 @@ from receivers.hdf5.sample_file import BLOCKS
 from receivers.hdf5.space import MIN_FREE_BYTES, check_space
 from receivers.hdf5.summary import open_file
 from receivers.recorded_blocks import NOT_RECORDED
-from receivers.sessions.find import G3_EXTENSION, Found, find_files
+from receivers.sessions.find import Found, find_files
+from receivers.sessions.g3 import is_g3, needs_g3
 from receivers.sessions.index import SessionIndex
 from receivers.sessions.part import RECOVERED_FROM, Part, read_part
 from receivers.sessions.session import RECOVERED, RecordedSession, read_session
-from xspress3.errors import ConfigurationError, SinkError
+from xspress3.errors import SinkError
 
 __all__ = ["Recovered", "recover_index", "recover_part", "recover_session", "recovered_path"]
 
@@ -73,7 +74,7 @@ def recover_index(stream_id: str, session_id: int, base_dir: Path, also: Sequenc
         When something cannot be written.
     """
     found = find_files(stream_id, session_id, base_dir, also)
-    if all(path.suffix == G3_EXTENSION for path in found.paths):
+    if is_g3(found):
         made, index = [], _g3_index(stream_id, session_id, found)
     else:
         made = recover_session(read_session(stream_id, session_id, base_dir, also))
@@ -88,10 +89,8 @@ def _g3_index(stream_id: str, session_id: int, found: Found) -> SessionIndex:
     """The index where there is one, for it knows more than the files; else one made of these."""
     if found.index is not None:
         return found.index
-    try:
+    with needs_g3():
         from receivers.g3.rebuild import rebuild_index  # noqa: PLC0415  # an extra
-    except ImportError as error:
-        raise ConfigurationError(f"{error.name} is missing, which the extra `g3` brings") from error
     directory = found.paths[0].parent if found.index_path is None else found.index_path.parent
     return rebuild_index(stream_id, session_id, found.paths, directory)
 

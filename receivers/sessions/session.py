@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from receivers.recorded_blocks import NOT_RECORDED
 from receivers.sessions.find import G3_EXTENSION, Found, find_files
+from receivers.sessions.g3 import is_g3
 from receivers.sessions.index import FileEntry, FileKind, IndexState, Missing, SessionIndex
 from receivers.sessions.part import Part, read_part
 from xspress3.errors import ConfigurationError
@@ -109,12 +110,12 @@ class RecordedSession:
     @property
     def frames_expected(self) -> int | None:
         """Frames of the whole session; the last file that says it knew most."""
-        said = [part.frames_expected for part in self.parts if part.frames_expected is not None]
-        continued = self.parts[-1].end_reason == "continued"  # then it tells of itself only
-        known = None if not said or continued else said[-1]
-        if known is None and self.index is not None:
+        # A file behind which the session went on tells of itself only.
+        telling = [part.frames_expected for part in self.parts if part.end_reason != "continued"]
+        said = [expected for expected in telling if expected is not None]
+        if not said and self.index is not None:
             return self.index.frames_expected
-        return known
+        return said[-1] if said else None
 
     @property
     def state(self) -> IndexState:
@@ -255,8 +256,7 @@ def read_session(
 def current_index(stream_id: str, session_id: int, base_dir: Path) -> SessionIndex:
     """The index of a session where the sizes of its files agree with it, else one made from the files."""
     found = find_files(stream_id, session_id, base_dir)
-    is_g3 = all(path.suffix == G3_EXTENSION for path in found.paths)  # whose frames only the index counts
-    if found.index is not None and (is_g3 or (not found.notes and _sizes_agree(found))):
+    if found.index is not None and (is_g3(found) or (not found.notes and _sizes_agree(found))):
         return found.index
     return _from_files(stream_id, session_id, found).as_index()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from receivers.sessions.find import G3_EXTENSION, Found, find_files
+from receivers.sessions.g3 import g3_index, is_g3, needs_g3
 from receivers.sessions.index import IndexState, SessionIndex
 from receivers.sessions.part import Settings, read_settings
 from receivers.sessions.session import read_session
@@ -80,7 +81,7 @@ def load_session_status(stream_id: str, session_id: int, base_dir: Path | str) -
     base_dir = Path(base_dir)
     found = find_files(stream_id, int(session_id), base_dir)
     index = found.index
-    if all(path.suffix == G3_EXTENSION for path in found.paths):
+    if is_g3(found):
         return _g3_status(found)
     if index is None:
         index = read_session(stream_id, int(session_id), base_dir).as_index()
@@ -93,18 +94,15 @@ def load_session_status(stream_id: str, session_id: int, base_dir: Path | str) -
 
 def _g3_status(found: Found) -> SessionStatus:
     """Of a session of G3 frames: its status is the detector, its observation the metadata."""
-    if found.index is None:
-        raise ConfigurationError(f"{found.paths[0]} has no index beside it: make it again with RECOVER")
-    try:
+    index = g3_index(found)
+    with needs_g3():
         from receivers.g3.status import read_status  # noqa: PLC0415  # an extra
-    except ImportError as error:
-        raise ConfigurationError(f"{error.name} is missing, which the extra `g3` brings") from error
     try:
         said = read_status(found.paths[0])
     except (ProtocolError, OSError) as error:
         raise ConfigurationError(f"cannot read {found.paths[0]}: {error}") from error
-    settings = Settings(found.index.stream_id, "", {}, said["status"], said["observation"], {})
-    return SessionStatus(found.index, settings, None, True)
+    settings = Settings(index.stream_id, "", {}, said["status"], said["observation"], {})
+    return SessionStatus(index, settings, None, True)
 
 
 def _first_settings(found: Found) -> Settings:

@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -15,12 +16,14 @@ import numpy.typing as npt
 from receivers.hdf5 import layout
 from receivers.hdf5.columns import NO_COUNT
 from receivers.hdf5.summary import open_file
+from receivers.sessions.find import Found, find_files
+from receivers.sessions.g3 import g3_index, is_g3, needs_g3
 from receivers.sessions.part import Part
-from receivers.sessions.session import RecordedSession
+from receivers.sessions.session import RecordedSession, read_session
 from xspress3.errors import ConfigurationError
 from xspress3.model import SCALER_NAMES
 
-__all__ = ["Verdict", "verify_session"]
+__all__ = ["Verdict", "verify", "verify_session"]
 
 SLAB_BYTES = 32 << 20
 """Histograms that are read at once, at least one chunk."""
@@ -58,6 +61,46 @@ class Verdict:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {**dataclasses.asdict(self), "is_sound": self.is_sound}
+
+
+def verify(
+    stream_id: str, session_id: int, base_dir: Path, progress: Progress = lambda _done, _all: None
+) -> Verdict:
+    """Read all files of a session, of detector frames, samples or G3 frames, and check what they say.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no file of the session.
+    ConfigurationError
+        When none can be read; or when there is no index of G3 frames to hold them against.
+    """
+    found = find_files(stream_id, session_id, base_dir)
+    if is_g3(found):
+        return _verify_g3(found, progress)
+    return verify_session(read_session(stream_id, session_id, base_dir), progress)
+
+
+def _verify_g3(found: Found, progress: Progress) -> Verdict:
+    index = g3_index(found)
+    with needs_g3():
+        from receivers.g3.verify import verify_files  # noqa: PLC0415  # an extra
+    problems: list[str] = []
+    done = 0
+    for n_read, problem in verify_files(index, found.paths):
+        done += n_read
+        progress(done, index.frames_written)
+        if problem and len(problems) < MAX_PROBLEMS:
+            problems.append(problem)
+    return Verdict(
+        stream_id=index.stream_id,
+        session_id=index.session_id,
+        frames_read=done,
+        frames_lost=index.frames_lost,
+        is_complete=index.complete,
+        problems=tuple(problems),
+        notes=found.notes,
+    )
 
 
 def verify_session(session: RecordedSession, progress: Progress = lambda _done, _all: None) -> Verdict:

@@ -18,6 +18,7 @@ import pytest
 import zmq
 
 from receivers.receiver import Receiver
+from receivers.report import Outcome, SessionReport
 from xspress3.stream import (
     Alive,
     ArrayInfo,
@@ -38,6 +39,7 @@ from xspress3.stream.outgoing import Outgoing
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SESSION = 1763683200
+STREAM = "xsp3"
 N_CHANNELS = 2
 N_BINS = 256
 CLOCK_PERIOD = 12.5e-9
@@ -72,12 +74,30 @@ class Truth:
         return scalers
 
 
+def report(
+    n_frames: int | None, lost: int = 0, outcome: Outcome = Outcome.COMPLETE, duplicates: int = 0
+) -> SessionReport:
+    """What a receiver tells at the end of a session in which `lost` of `n_frames` did not come."""
+    return SessionReport(
+        stream_id=STREAM,
+        session_id=SESSION,
+        outcome=outcome,
+        frames_expected=n_frames,
+        frames_received=(n_frames or 0) - lost,
+        frames_lost=lost,
+        duplicates=duplicates,
+        duration=1.0,
+        end_time=SESSION + 10.0,
+        is_complete=not lost and outcome is Outcome.COMPLETE,
+    )
+
+
 class Sender:
     """One stream; each method sends one message, numbered as a streamer does."""
 
     def __init__(self, endpoint: str = "tcp://127.0.0.1:*") -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._publisher = Publisher(self._context, endpoint, Numbering("xsp3"), linger=2)
+        self._publisher = Publisher(self._context, endpoint, Numbering(STREAM), linger=2)
         self.endpoint = self._publisher.endpoint
         self.port = int(self.endpoint.rsplit(":", 1)[1])
         self.truth = Truth()

@@ -31,7 +31,7 @@ def ask(code, path):
         [sys.executable, "-W", "ignore", "-c", code, str(path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    return done.stdout
 
 
 @pytest.fixture
@@ -53,6 +53,22 @@ def file(sender, run, tmp_path):
     return write
 
 
+@pytest.fixture
+def growing(sender, tmp_path):
+    """Begins a session of 8 frames, and gives its file, in which 4 are so far; it ends with the test."""
+    sink = Hdf5Sink(tmp_path, flush_interval=0)
+
+    def begin(**said):
+        sink.begin(sender.start_message(8, **said))
+        sink.write(sender.block_message(0, 4))
+        sink.tick()
+        (path,) = tmp_path.glob("*.h5")
+        return path
+
+    yield begin
+    sink._series.roll()
+
+
 def calibrated(sender, calibration):
     return {"detector": {**sender.start_message(8).detector, "calibration": calibration}}
 
@@ -66,7 +82,7 @@ def test_the_nexus_validator_finds_no_error(sender, file, calibration):
         "import sys; from nexusformat.nexus.validate import validate_file;"
         "found = validate_file(sys.argv[1]); print('errors', found[1] if isinstance(found, tuple) else found)"
     )
-    said = ask(code, path)
+    said = ask(code, path).split()
 
     with h5py.File(path) as opened:
         assert opened["/entry"].attrs["NX_class"] == "NXentry"  # without it nothing is looked at
@@ -81,24 +97,19 @@ def test_silx_opens_with_the_spectra_over_their_energy(sender, file):
         "import sys, hdf5plugin, silx.io, silx.io.nxdata as nx\n"
         "with silx.io.open(sys.argv[1]) as file:\n"
         "    plot = nx.get_default(file)\n"
-        "    print(plot.is_valid, plot.is_curve, plot.signal.shape, plot.axes_dataset_names[-1],"
-        " plot.interpretation, plot.axes[-1][10])"
+        "    print(plot.is_valid, plot.signal.shape, plot.axes_dataset_names, plot.interpretation,"
+        " plot.axes[-1][10], plot.title, plot.axes_names, sep='\\n')"
     )
-    said = ask(code, path)
+    said = ask(code, path).splitlines()
 
-    assert said[0] == "True"
-    assert "(8," in said
-    assert said[-3:-1] == ["energy", "spectrum"]
-    assert float(said[-1]) == pytest.approx(0.2)
+    assert said[:4] == ["True", "(8, 2, 256)", "[None, 'channel', 'energy']", "spectrum"]
+    assert float(said[4]) == pytest.approx(0.2)  # by hand: 0.1 + 10 * 0.01
+    assert said[5:] == ["Fe map", "[None, 'channel', 'energy (keV)']"]
 
 
-def test_silx_reads_the_spectra_of_a_file_that_grows(sender, tmp_path):
+def test_silx_reads_the_spectra_of_a_file_that_grows(sender, growing):
     needs("silx")
-    sink = Hdf5Sink(tmp_path, flush_interval=0)
-    sink.begin(sender.start_message(8))
-    sink.write(sender.block_message(0, 4))
-    sink.tick()
-    (path,) = tmp_path.glob("*.h5")
+    path = growing()
 
     code = (
         "import sys, hdf5plugin, silx.io, silx.io.nxdata as nx\n"
@@ -107,8 +118,7 @@ def test_silx_reads_the_spectra_of_a_file_that_grows(sender, tmp_path):
         "    print(plot.is_valid, plot.signal.shape[0], plot.signal[()].sum(dtype='u8'),"
         " file['/entry/xspress3_ch01/data'][()].sum(dtype='u8'))"
     )
-    said = ask(code, path)
-    sink._series.roll()
+    said = ask(code, path).split()
 
     truth = sender.truth.histogram(0, 4)
     assert said == ["True", "4", str(truth.sum(dtype="u8")), str(truth[:, 1].sum(dtype="u8"))]
@@ -126,11 +136,28 @@ def test_pymca_lists_the_spectra_and_takes_their_live_time(sender, file):
         "    found = getMcaObjectPaths(file, '/entry/xspress3_ch01/data')\n"
         "    for key in sorted(found): print(key + '=' + str(found[key]))"
     )
-    said = ask(code, path)
+    said = ask(code, path).split()
 
     assert {f"{DETECTOR}/data", "/entry/xspress3_ch00/data", "/entry/xspress3_ch01/data"} <= set(said)
     assert "live_time=/entry/xspress3_ch01/live_time" in said
     assert "calibration=/entry/xspress3_ch01/calibration" in said
+
+
+def test_pymca_reads_a_channel_with_its_energy_also_of_a_file_that_grows(sender, growing):
+    needs("PyMca5")
+    path = growing(**calibrated(sender, SAME))
+
+    code = (
+        "import sys, hdf5plugin\n"
+        "from PyMca5.PyMcaIO.HDF5Stack1D import HDF5Stack1D\n"
+        "what = {'entry': ['/entry'], 'y': ['/xspress3_ch01/data'], 'x': [], 'm': []}\n"
+        "stack = HDF5Stack1D([sys.argv[1]], what)\n"
+        "print(*stack.data.shape, int(stack.data.sum(dtype='f8')), *stack.info['McaCalib'][:2])"
+    )
+    said = ask(code, path).split()
+
+    truth = sender.truth.histogram(0, 4)[:, 1]
+    assert said == ["1", "4", "256", str(truth.sum(dtype="u8")), "0.1", "0.01"]
 
 
 def test_each_channel_has_its_own_spectra_and_energy(sender, file):
@@ -138,7 +165,7 @@ def test_each_channel_has_its_own_spectra_and_energy(sender, file):
 
     with h5py.File(path) as opened:
         plot = opened["/entry/data"]
-        assert plot.attrs["axes"].tolist() == [".", ".", "bin"]  # there is no energy for all of them
+        assert plot.attrs["axes"].tolist() == [".", "channel", "bin"]  # there is no energy for all of them
         for channel in (0, 1):
             group = opened[f"/entry/xspress3_ch{channel:02d}"]
             np.testing.assert_array_equal(group["data"][()], sender.truth.histogram(0, 8)[:, channel])

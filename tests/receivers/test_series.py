@@ -23,7 +23,8 @@ from receivers.hdf5.series import FileSeries
 from receivers.hdf5.space import NoSpaceError
 from receivers.hdf5.summary import open_file, read_summary
 from receivers.hdf5.writer import Hdf5Sink
-from receivers.report import Outcome, SessionReport
+from receivers.report import Outcome
+from tests.receivers.conftest import report
 from xspress3.errors import SinkError
 from xspress3.stream import Block, Loss
 from xspress3.stream.tracker import Gap
@@ -46,21 +47,6 @@ def check_frames(sender, paths, expected):
     assert set(expected) <= set(found)
     for frame, histogram in found.items():
         np.testing.assert_array_equal(histogram, sender.truth.histogram(frame, 1)[0])
-
-
-def report(n_frames, lost=0, outcome=Outcome.COMPLETE):
-    return SessionReport(
-        stream_id="xsp3",
-        session_id=1763683200,
-        outcome=outcome,
-        frames_expected=n_frames,
-        frames_received=n_frames - lost,
-        frames_lost=lost,
-        duplicates=3,
-        duration=1.0,
-        end_time=1763683210.0,
-        is_complete=not lost and outcome is Outcome.COMPLETE,
-    )
 
 
 @pytest.fixture
@@ -105,7 +91,7 @@ def test_files_of_a_session_follow_each_other_without_a_hole(sender, series, tmp
     files.roll()
     files.write(sender.block_message(16, 8))
 
-    facts = files.finish(report(24, lost=4))
+    facts = files.finish(report(24, lost=4, duplicates=3))
 
     assert [(f.path.name, f.part, f.first_frame, f.frames_written) for f in facts] == [
         ("s_000.h5", 0, 0, 8),

@@ -12,17 +12,15 @@ import pytest
 from receivers.geometry import Geometry
 from receivers.hdf5.series import FileSeries
 from receivers.recorder.names import file_name, session_directory
-from receivers.report import Outcome, SessionReport
+from receivers.report import Outcome
+from tests.receivers.conftest import SESSION, STREAM, report
 from xspress3.stream.tracker import Gap
-
-SESSION = 1763683200
-STREAM = "xsp3"
 
 
 class Recording:
     """A session of two blocks of four frames a file, written below `base`."""
 
-    def __init__(self, sender: Any, base: Path, n_frames: int, *more_directories: Path) -> None:
+    def __init__(self, sender: Any, base: Path, n_frames: int | None, *more_directories: Path) -> None:
         self.sender = sender
         self.n_frames = n_frames
         self.directory = session_directory(base, SESSION, STREAM)
@@ -60,29 +58,15 @@ class Recording:
         kept.rename(path)
 
 
-def report(n_frames: int, lost: int = 0, outcome: Outcome = Outcome.COMPLETE) -> SessionReport:
-    return SessionReport(
-        stream_id=STREAM,
-        session_id=SESSION,
-        outcome=outcome,
-        frames_expected=n_frames,
-        frames_received=n_frames - lost,
-        frames_lost=lost,
-        duration=1.0,
-        end_time=1763683210.0,
-        is_complete=not lost and outcome is Outcome.COMPLETE,
-    )
-
-
 @pytest.fixture
 def record(sender: Any, tmp_path: Path) -> Iterator[Callable[..., Recording]]:
     """Sessions below `tmp_path`."""
     made: list[Recording] = []
 
-    def make(n_frames: int, *more_directories: Path) -> Recording:
+    def make(n_frames: int | None, *more_directories: Path) -> Recording:
         made.append(Recording(sender, tmp_path, n_frames, *more_directories))
         return made[-1]
 
     yield make
     for one in made:
-        one.finish(one.n_frames, Outcome.INTERRUPTED)
+        one.finish(one.n_frames or 0, Outcome.INTERRUPTED)

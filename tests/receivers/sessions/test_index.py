@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from receivers.sessions.index import FileEntry, FileKind, IndexState, SessionIndex, index_path
+from tests.receivers.conftest import SESSION
 from xspress3.errors import ConfigurationError, SinkError
 
-SESSION = 1763683200
 INDEX = SessionIndex(
     stream_id="xsp3",
     session_id=SESSION,

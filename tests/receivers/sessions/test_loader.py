@@ -22,7 +22,7 @@ from receivers.sessions.index import SessionIndex, index_path
 from receivers.sessions.loader import MissingFramesWarning, load_session
 from receivers.sessions.session import get_session_files, read_session
 from receivers.sessions.status import load_session_status
-from tests.receivers.sessions.conftest import SESSION, STREAM, report
+from tests.receivers.conftest import SESSION, STREAM, report
 from xspress3.errors import ConfigurationError
 from xspress3.stream.tracker import Gap
 

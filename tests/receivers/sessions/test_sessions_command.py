@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from operator import itemgetter
 from pathlib import Path
 
 import h5py
@@ -18,7 +19,7 @@ from receivers.sessions.index import SessionIndex, index_path
 from receivers.sessions.loader import MissingFramesWarning, load_session
 from receivers.sessions.session import current_index, read_session
 from receivers.sessions.status import load_session_status
-from tests.receivers.sessions.conftest import SESSION, STREAM
+from tests.receivers.conftest import SESSION, STREAM
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DATA = "/entry/instrument/xspress3/data"
@@ -109,6 +110,19 @@ def test_a_session_is_shown_to_people(cut_short, tmp_path, capsys):
     shown = capsys.readouterr().out
     assert "12 frames written, 8 lost, NOT complete" in shown
     assert "missing 12..19" in shown
+
+
+def test_of_a_session_without_end_whose_writer_died_nobody_knows_how_long_it_was(record, tmp_path, capsys):
+    recording = record(None)
+    recording.part(0, 8)
+    recording.blocks(8, 12)
+    recording.die()
+
+    for action, inside in (("SHOW", dict), ("RECOVER", itemgetter("index")), ("LIST", itemgetter(0))):
+        code, said = run(capsys, action, tmp_path)
+        index = inside(said)
+        assert (code, index["frames_expected"], index["frames_written"]) == (0, None, 12)
+        assert index["complete"] is False
 
 
 def test_the_status_comes_from_the_index_where_there_is_one(whole, tmp_path):
