@@ -30,7 +30,7 @@ from xspress3.streamer.history import ScalerHistory
 from xspress3.streamer.latest import LatestFrame, Snapshot
 from xspress3.streamer.monitor import MonitorServer
 from xspress3.streamer.send import SendLoop
-from xspress3.streamer.session import Counts, Session, choose_frames_per_block
+from xspress3.streamer.session import Counts, Session, Written, choose_frames_per_block
 from xspress3.streamer.session_ids import SessionIds
 from xspress3.streamer.windows import WindowWishes
 from xspress3.worker import Worker
@@ -59,6 +59,7 @@ class Status:
     """What a streamer does, how far it is, and who listens.
 
     `in_ring` are frames of the session that wait in the detector's ring, which holds `ring_frames`.
+    `written` is what a writer told the streamer, `None` where none does.
     """
 
     state: State
@@ -69,6 +70,7 @@ class Status:
     error: str
     in_ring: int = 0
     ring_frames: int = 0
+    written: Written | None = None
 
     @property
     def n_readers(self) -> int:
@@ -77,7 +79,7 @@ class Status:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        counts = self.counts
+        counts, written = self.counts, self.written
         return {
             "state": self.state.value,
             "session_id": self.session_id,
@@ -85,6 +87,8 @@ class Status:
             "acquired": counts.acquired,
             "streamed": counts.streamed,
             "lost": counts.lost,
+            "written": None if written is None else written.n_frames,
+            "file": None if written is None else written.file,
             "in_ring": self.in_ring,
             "ring_frames": self.ring_frames,
             "n_readers": self.n_readers,
@@ -207,7 +211,14 @@ class Streamer:
             error="" if error is None else f"{type(error).__name__}: {error}",
             in_ring=0 if session is None else session.in_ring,
             ring_frames=self._detector.info.ring_frames,
+            written=None if session is None else session.written,
         )
+
+    def note_written(self, session_id: int, written: Written) -> None:
+        """Take what a writer says of its file into `status`, unless it is about an older session."""
+        session = self._session
+        if session is not None and session.session_id == session_id:
+            session.written = written
 
     def wait_readers(
         self,
