@@ -6,7 +6,7 @@ const CONNECTIONS = {
   waiting: ["bad", "No detector answers"],
   silent: ["bad", "The detector's stream is silent"],
   refused: ["bad", "The stream refuses this view"],
-  foreign: ["bad", "What answers is no Xspress3 stream"],
+  foreign: ["bad", "What answers is no stream that this view can read"],
 };
 const RUNNING = ["armed", "streaming", "draining"];
 

@@ -205,6 +205,25 @@ def test_at_first_the_axis_ends_where_the_counts_do_and_a_key_shows_the_rest(scr
     assert screen.shown()[1] < 2600
 
 
+def test_the_picture_against_time_says_which_part_of_the_axis_it_shows(screen):
+    title = "#waterfall-title"
+    screen.press("Space")
+    screen.page.evaluate("liveView.chart.look(500, 900)")
+    screen.wait(lambda: screen.text(title).startswith("5 to 9 keV, from now down to"), "energies")
+
+    screen.press("e")
+
+    screen.wait(lambda: screen.text(title).startswith("bins 500 to 900, from now"), "bins")
+
+
+def test_without_a_cursor_the_line_below_the_chart_says_how_to_get_one(screen):
+    screen.wait(lambda: "press p" in screen.text("#readout"), "a hint")
+
+    screen.press("p")
+
+    assert counts_at_cursor(screen)
+
+
 FIT = """argument => import('/fit.js').then(m => {
   const fit = new m.Fit();
   return argument.map(([last, counts]) => {

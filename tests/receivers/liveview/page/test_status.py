@@ -37,7 +37,7 @@ STATUS = {
         ({"connection": "waiting"}, "bad", "No detector answers"),
         ({"connection": "silent", "text": "for 5 s"}, "bad", "silent: for 5 s"),
         ({"connection": "refused"}, "bad", "refuses"),
-        ({"connection": "foreign"}, "bad", "no Xspress3 stream"),
+        ({"connection": "foreign"}, "bad", "no stream that this view can read"),
     ],
 )
 def test_the_verdict_says_whether_data_are_good_and_being_written(modules, changes, level, words):

@@ -31,7 +31,9 @@ def test_a_sender_of_another_version_is_told(open_page):
             reader, _ = stranger.recv_multipart()
             stranger.send_multipart([reader, b'{"schema": "xspress3/2", "type": "alive"}'])
 
-            screen.wait(lambda: "no Xspress3 stream" in screen.verdict()[1], "a sentence")
+            screen.wait(
+                lambda: "'xspress3/2', this reader knows 'xspress3/1'" in screen.verdict()[1], "a sentence"
+            )
 
             assert screen.verdict()[0] == "bad"
             assert screen.text("#empty") == "Waiting for the first frame"

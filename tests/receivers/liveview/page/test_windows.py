@@ -152,6 +152,18 @@ def test_limits_can_be_typed_for_another_channel_and_wrong_ones_are_refused(writ
     assert windows(writable)[0] == [0, 0]
 
 
+def test_limits_can_be_set_for_all_channels_at_once(writable):
+    row = writable.page.locator("#window-form [data-window='1']")
+    row.locator("input").nth(0).fill("785")
+    row.locator("input").nth(1).fill("823")
+
+    row.get_by_role("button", name="all").press("Enter")
+
+    every = "liveView.hello.windows.map(([, limits]) => limits.join()).join(' ')"
+    writable.wait(lambda: writable.page.evaluate(every) == " ".join(["785,823"] * 4), "the windows")
+    assert windows(writable)[0] == [0, 0]
+
+
 def test_windows_set_on_one_page_are_seen_on_another(writable, open_page):
     other = open_page(writable.page.url)
     other.wait_drawn()
