@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -81,11 +82,10 @@ def test_counts_of_the_session_rise_on_the_bar_and_nobody_writes(screen):
 
 def test_with_a_writer_the_verdict_is_good_and_the_bar_tells_its_file_until_it_dies(open_page, tmp_path):
     port, monitor_port = free_port(), free_port()
-    with (
-        simulated(port, monitor_port, "--write", tmp_path) as server,
-        view(port, monitor_port, "--port", 0) as url,
-    ):
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(simulated(port, monitor_port, "--write", tmp_path))
         writer = next_event(server, "joined")
+        url = stack.enter_context(view(port, monitor_port, "--port", 0))
         screen = open_page(url)
         screen.wait(lambda: screen.verdict()[0] == "good", "a good verdict")
         assert "writer" in screen.verdict()[1]
