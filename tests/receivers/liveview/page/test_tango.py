@@ -74,4 +74,4 @@ def test_a_window_that_is_drawn_is_that_of_the_device_and_what_its_detector_coun
         device.DestinationFileName = str(tmp_path / "next.h5")
         take(server, screen)
         screen.wait(lambda: in_force(screen) == [low, high], "counts in the new window")
-        assert screen.fact("file") == "next.h5"
+        screen.wait(lambda: screen.fact("file") == "next.h5", "the file of the new session")
