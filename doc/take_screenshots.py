@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 IMAGES = Path(__file__).parent / "images"
 DETECTOR = "--library sim --sim channels=4 --sim clock=real --sim rate=150000,250000,90000,400000"
-SESSION = "--exposure 0.05 --frames 700 --sessions 0 --allow-control --wait-readers 1"
+SESSION = "--exposure 0.05 --frames 700 --sessions 0 --allow-control"
 WATCHED = 50.0
 """Seconds that the page is open before it is taken, so that there is some history on it."""
 DESK = {"width": 1280, "height": 720}
@@ -53,15 +53,12 @@ def live_view(folder: Path) -> Iterator[str]:
     calibration = folder / "calibration.json"
     calibration.write_text('{"offset": 0, "gain": 0.01}')
     ports = "--interface 127.0.0.1 --port 0 --monitor-port 0 --json"
-    with started("xspress3.cli", f"serve {DETECTOR} {SESSION} {ports}") as detector:
+    with started("xspress3.cli", f"serve {DETECTOR} {SESSION} {ports} --write {folder}") as detector:
         told = json.loads(first_line(detector))
         port, monitor = (urlsplit(told[name]).port for name in ("data", "monitor"))
         stream = f"--stream-port {port} --monitor-port {monitor}"
         page = f"--port 0 --control serve --calibration {calibration}"
-        with (
-            started("receivers.cli", f"write --port {port} --directory {folder} --quiet"),
-            started("receivers.cli", f"view {stream} {page}") as view,
-        ):
+        with started("receivers.cli", f"view {stream} {page}") as view:
             found = re.search(r"http://\S+", first_line(view))
             assert found, "the live view did not start"
             yield found[0]

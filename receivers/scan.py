@@ -90,7 +90,7 @@ class Scan:
             "shape": [self.n_rows, self.n_columns],
             "names": self.names,
             "ranges": self.ranges,
-            "units": self.units,
+            "units": self.units or None,
         }
 
     @property

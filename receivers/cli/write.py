@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,11 @@ def add_to(commands: Commands) -> None:
     parser.add_argument(
         "--flush-interval", type=float, metavar="SECONDS", default=1.0, help="(default: %(default)s)"
     )
+    parser.add_argument(
+        "--events",
+        action="store_true",
+        help="tell what happens as JSON lines, to the program that started this one",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress")
     parser.add_argument("--json", action="store_true", help="print the counts as one line of JSON")
     parser.set_defaults(run=run)
@@ -106,7 +112,7 @@ def _write_all(arguments: argparse.Namespace) -> int:
     if sink.is_broken:
         code = error.exit_code if error is not None else code
         leave_without_hdf5(code)
-    _print_results(receiver, sink, as_json=arguments.json)
+    _print_results(receiver, sink, arguments)
     if error is not None:
         raise error
     return code
@@ -114,8 +120,9 @@ def _write_all(arguments: argparse.Namespace) -> int:
 
 def _hdf5_sink(arguments: argparse.Namespace) -> Hdf5Sink:
     with needs_hdf5():
-        from receivers.hdf5 import naming, writer  # noqa: PLC0415  # h5py is an extra
-    return writer.Hdf5Sink(
+        from receivers.hdf5 import naming, telling, writer  # noqa: PLC0415  # h5py is an extra
+    make = partial(telling.TellingSink, _tell_event) if arguments.events else writer.Hdf5Sink
+    return make(
         arguments.directory,
         naming.ExistingFile(arguments.policy),
         pattern=arguments.pattern or naming.DEFAULT_PATTERN,
@@ -124,9 +131,9 @@ def _hdf5_sink(arguments: argparse.Namespace) -> Hdf5Sink:
     )
 
 
-def _print_results(receiver: Receiver, sink: Hdf5Sink, *, as_json: bool) -> None:
+def _print_results(receiver: Receiver, sink: Hdf5Sink, arguments: argparse.Namespace) -> None:
     paths = {_key(report): str(path) for report, path in sink.finished}
-    if as_json:
+    if arguments.json:
         values = {
             "sessions": [
                 {**report.as_dict(), "path": paths.get(_key(report))} for report in receiver.reports
@@ -138,7 +145,8 @@ def _print_results(receiver: Receiver, sink: Hdf5Sink, *, as_json: bool) -> None
         return
     for report in receiver.reports:
         path = paths.get(_key(report), "no file")
-        print(f"{report.describe()}: {printable(path, 4096)}")
+        line = f"{report.describe()}: {printable(path, 4096)}"
+        _tell_event("result", text=line) if arguments.events else print(line)
 
 
 def _key(report: SessionReport) -> tuple[int, float]:

@@ -11,7 +11,6 @@ over; the next one is another matter.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from typing import Any
 from receivers.hdf5.naming import ExistingFile
 from receivers.hdf5.part_file import PartFile
 from receivers.hdf5.space import check_directory
-from receivers.hdf5.writer import FLUSH_INTERVAL, Hdf5Sink
+from receivers.hdf5.telling import TellingSink
+from receivers.hdf5.writer import FLUSH_INTERVAL
 from receivers.report import SessionReport
 from xspress3.errors import ProtocolError, SinkError
 from xspress3.stream import SessionStart
@@ -28,11 +28,10 @@ __all__ = ["APPEND", "FILE_KEY", "DirectedSink"]
 
 FILE_KEY = "file"
 APPEND = "append"
-PROGRESS_INTERVAL = 0.2
 _POLICIES = (*(policy.value for policy in ExistingFile), APPEND)
 
 
-class DirectedSink(Hdf5Sink):
+class DirectedSink(TellingSink):
     """Writes where the sender says, and tells what becomes of it.
 
     Parameters
@@ -40,9 +39,7 @@ class DirectedSink(Hdf5Sink):
     allowed
         Directories below which files may be made; empty allows all that this user may write to.
     tell
-        Called with an event and its values: `begin` (session_id, path), `progress` (session_id, written),
-        `end` (session_id, path, written, complete, text), `refused` and `beside` (session_id, text).
-        Written is what is in the file for good, whatever happens to this process.
+        Called with the events of `TellingSink`, and `refused` and `beside` (session_id, text).
     """
 
     def __init__(
@@ -52,16 +49,12 @@ class DirectedSink(Hdf5Sink):
         *,
         flush_interval: float = FLUSH_INTERVAL,
     ) -> None:
-        super().__init__([], ExistingFile.SUFFIX, flush_interval=flush_interval)
-        self._tell = tell
+        super().__init__(tell, [], flush_interval=flush_interval)
         self._allowed = [path.resolve() for path in allowed]
-        self._session_id = 0
-        self._path = Path("/")
-        self._told, self._told_at = 0, 0.0
 
     def begin(self, start: SessionStart) -> None:
         """Create the file that the start asks for, or go on with it; do nothing when it asks for none."""
-        self._session_id, self._told = start.envelope.session_id or 0, 0
+        self._session_id = start.envelope.session_id or 0
         wanted = start.metadata.get(FILE_KEY)
         if wanted is None:
             return
@@ -72,7 +65,6 @@ class DirectedSink(Hdf5Sink):
         except (SinkError, ProtocolError) as error:
             self._tell("refused", session_id=self._session_id, text=str(error))
             raise ProtocolError(str(error)) from error
-        self._tell("begin", session_id=self._session_id, path=str(self._path))
 
     def _understand(self, wanted: Any) -> tuple[Path, str]:
         """Path and policy, checked: they came from the network."""
@@ -95,45 +87,23 @@ class DirectedSink(Hdf5Sink):
             existing = ExistingFile.SUFFIX.value
         if existing == APPEND and path.exists():
             try:
-                self._path = self._open(directories, name, ExistingFile.FAIL, start, append=True)
+                self._open(directories, name, ExistingFile.FAIL, start, append=True)
                 return
             except SinkError as error:
                 if self.is_broken:
                     raise
                 self._tell("beside", session_id=self._session_id, text=str(error))
         policy = ExistingFile.SUFFIX if existing == APPEND else ExistingFile(existing)
-        self._path = self._open(directories, name, policy, start)
+        self._open(directories, name, policy, start)
 
     def _opened(self, file: PartFile) -> None:
         if file.part:
             text = f"from frame {file.first_frame} on the session is written to {file.path}"
             self._tell("beside", session_id=self._session_id, text=text)
 
-    def tick(self) -> None:
-        """Flush when it is time, and say how far that is, also while no frames come."""
-        super().tick()
-        now = time.monotonic()
-        if self._series is None or now - self._told_at < PROGRESS_INTERVAL:
-            return
-        written = self._series.frames_written
-        if written != self._told:
-            self._told, self._told_at = written, now
-            self._tell("progress", session_id=self._session_id, written=written)
-
     def end(self, report: SessionReport) -> None:
-        """Close the file and say so: from then on it is on the disk."""
-        series = self._series
+        """Close the file and say so; no list of them is kept, for this sink lives long."""
         try:
             super().end(report)
         finally:
-            self.finished.clear()  # one for each session, and this sink lives long
-        if series is not None:
-            written = series.frames_written
-            self._tell(
-                "end",
-                session_id=report.session_id,
-                path=str(self._path),
-                written=written,
-                complete=report.is_complete and written == report.frames_received,
-                text=report.text,
-            )
+            self.finished.clear()

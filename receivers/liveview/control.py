@@ -56,7 +56,7 @@ class ServeControl:
 
     kind = SERVE
     written = None
-    """`xspress3 serve` does not know what its readers do."""
+    """The status of `xspress3 serve` has it, where that started a writer."""
 
     def __init__(self, endpoint: str, secure: Callable[[zmq.Socket[bytes]], None] = no_keys) -> None:
         self._endpoint = endpoint

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from receivers.calibration import Calibration
-from receivers.liveview.control import Control
+from receivers.liveview.control import Control, Written
 from receivers.liveview.feed import Feed
 from receivers.liveview.model import Source
 from receivers.liveview.viewer import MAX_RATE
@@ -19,6 +19,7 @@ __all__ = ["PROTOCOL", "hello", "status"]
 PROTOCOL = 1
 MAX_READERS = 64
 MAX_CHANNELS = 1024
+MAX_PATH = 4096
 _COUNTS = ("acquired", "streamed", "lost", "in_ring", "ring_frames")
 _READER = ("name", "host", "contract", "n_on_the_way", "n_left_out")
 
@@ -54,6 +55,7 @@ def status(feed: Feed) -> dict[str, Any]:
     said = feed.status or {}
     source, counts, connection = feed.model.source, feed.model.counts, feed.connection
     session_id = _count(said, "session_id")
+    written = _written(feed, said)
     values: dict[str, Any] = {name: _count(said, name) for name in _COUNTS}
     values.update(
         type="status",
@@ -64,9 +66,9 @@ def status(feed: Feed) -> dict[str, Any]:
         session_id=session_id if session_id is not None else source and source.session_id,
         session_time=source and source.start_time,
         n_frames=_count(said, "n_frames") if said else source and source.n_frames,
-        written=feed.written.n_frames,
-        file=feed.written.file,
-        follows_writer=feed.follows_writer,
+        written=written.n_frames,
+        file=written.file,
+        follows_writer=feed.follows_writer or written.file is not None,
         writers=_writers(said),
         seen=counts.seen,
         passed_over=counts.passed_over,
@@ -84,14 +86,21 @@ def _sentence(text: str, said: Mapping[str, Any]) -> str:
     return text or printable(_text(said, "error") or "", 400)
 
 
+def _written(feed: Feed, said: Mapping[str, Any]) -> Written:
+    """What the control system knows of the file, where it is asked; else what the sender knows."""
+    if feed.follows_writer:
+        return feed.written
+    return Written(_count(said, "written"), _text(said, "file", MAX_PATH))
+
+
 def _count(said: Mapping[str, Any], name: str) -> int | None:
     value = said.get(name)
     return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
 
-def _text(said: Mapping[str, Any], name: str) -> str | None:
+def _text(said: Mapping[str, Any], name: str, limit: int = 400) -> str | None:
     value = said.get(name)
-    return printable(value, 400) if isinstance(value, str) else None
+    return printable(value, limit) if isinstance(value, str) else None
 
 
 def _readers(said: Mapping[str, Any]) -> list[dict[str, Any]] | None:

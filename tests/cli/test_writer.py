@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from receivers.hdf5.summary import read_summary
+from receivers.liveview.monitor_client import MonitorClient
 from tests.programs import next_event, serve
 
 pytestmark = pytest.mark.timeout(90)
@@ -69,3 +70,32 @@ def test_a_stop_in_the_middle_leaves_a_file_that_says_so(tmp_path):
     assert summary.is_finished
     assert summary.end_reason == "stopped"
     assert summary.frames_written == end["acquired"]
+
+
+def test_the_status_of_the_streamer_tells_the_file_and_how_far_it_is(tmp_path, eventually):
+    with serve("--frames", 100_000, "--exposure", 0.001, "--write", tmp_path) as server:
+        monitor = next_event(server, "listening")["monitor"]
+        session_id = next_event(server, "session")["session_id"]
+
+        with MonitorClient(monitor) as client:
+            eventually(lambda: client.ask(b"status", 5.0)["written"], timeout=20)
+            status = client.ask(b"status", 5.0)
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=60)
+
+    (path,) = tmp_path.iterdir()
+    assert status["session_id"] == session_id
+    assert status["file"] == str(path)
+    assert 0 < status["written"] <= status["acquired"]
+    assert read_summary(path).frames_written >= status["written"]
+
+
+def test_without_a_writer_what_is_written_is_not_known():
+    with serve("--frames", 0, "--exposure", 0.01) as server:
+        monitor = next_event(server, "listening")["monitor"]
+        next_event(server, "session")
+
+        with MonitorClient(monitor) as client:
+            status = client.ask(b"status", 5.0)
+
+    assert (status["written"], status["file"]) == (None, None)

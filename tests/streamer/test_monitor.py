@@ -12,6 +12,7 @@ import zmq
 
 from xspress3.model import Acquisition
 from xspress3.stream import Alive, decode
+from xspress3.streamer import Written
 from xspress3.testing import fake_frames
 
 
@@ -140,3 +141,33 @@ def test_a_request_above_the_limit_is_cut_off_and_stops_nobody(streamer, connect
     client.send(b"status")
 
     assert json.loads(client.recv())["type"] == "status"
+
+
+def test_the_status_tells_what_a_writer_says_of_its_file(detector, streamer, connect):
+    take(streamer, detector, 5)
+    session_id = streamer.status().session_id
+    client = connect()
+
+    before = ask_written(client)
+    streamer.note_written(session_id, Written(3, "/data/a.h5"))
+    during = ask_written(client)
+    streamer.note_written(session_id - 1, Written(100, "/data/old.h5"))
+
+    assert before == (None, None)
+    assert during == (3, "/data/a.h5")
+    assert ask_written(client) == during
+
+
+def test_what_was_written_of_one_session_is_not_told_of_the_next(detector, streamer, connect):
+    take(streamer, detector, 5)
+    streamer.note_written(streamer.status().session_id, Written(5, "/data/a.h5"))
+
+    take(streamer, detector, 5)
+
+    assert ask_written(connect()) == (None, None)
+
+
+def ask_written(client):
+    client.send(b"status")
+    status = json.loads(client.recv())
+    return status["written"], status["file"]

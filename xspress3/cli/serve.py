@@ -95,7 +95,7 @@ def _serve(
             endpoints = {"data": streamer.data_endpoint, "monitor": streamer.monitor_endpoint}
             tell("listening", **endpoints, **streamer.old_endpoints)
             audience = _Audience(streamer, tell, writer)
-            writer.start(streamer.data_endpoint)
+            writer.start(streamer.data_endpoint, streamer.note_written)
             _wait_writer(streamer, arguments, audience, stopped, writer)
             numbers = range(arguments.sessions) if arguments.sessions else itertools.count()
             for _ in numbers:

@@ -9,8 +9,8 @@
 Each loop runs in a thread of its own, owns what it uses, and ends within a bound.
 """
 
-from xspress3.streamer.session import Counts, Session
+from xspress3.streamer.session import Counts, Session, Written
 from xspress3.streamer.status import State, Status
 from xspress3.streamer.streamer import Streamer
 
-__all__ = ["Counts", "Session", "State", "Status", "Streamer"]
+__all__ = ["Counts", "Session", "State", "Status", "Streamer", "Written"]

@@ -22,7 +22,17 @@ from xspress3.model import (
 from xspress3.stream import ArrayInfo, Envelope, FrameRing, SessionStart, Slot
 from xspress3.stream.messages import EndReason
 
-__all__ = ["Begin", "Counts", "Finish", "Frames", "Lost", "Session", "choose_frames_per_block", "plain"]
+__all__ = [
+    "Begin",
+    "Counts",
+    "Finish",
+    "Frames",
+    "Lost",
+    "Session",
+    "Written",
+    "choose_frames_per_block",
+    "plain",
+]
 
 MAX_FRAMES_PER_BLOCK = 64
 
@@ -36,6 +46,14 @@ class Counts:
     lost: int = 0
 
 
+@dataclass(frozen=True)
+class Written:
+    """Frames of a session that are in a file for good, and which file."""
+
+    n_frames: int
+    file: str
+
+
 @dataclass
 class Session:
     """A run and its counters.
@@ -43,7 +61,8 @@ class Session:
     Each counter is written by one thread: `acquired` and `lost` by the one that acquires,
     `streamed` by the one that sends. `n_short` are frames of which network packets were dropped: they
     are acquired, and their clock ticks below their total ticks. `complete` frames are in the detector's
-    ring or were: what it has beyond `acquired` and `lost` waits there.
+    ring or were: what it has beyond `acquired` and `lost` waits there. `written` is what a writer says,
+    `None` as long as none does.
     """
 
     session_id: int
@@ -60,6 +79,7 @@ class Session:
     lost: int = 0
     n_short: int = 0
     complete: int = 0
+    written: Written | None = None
     error: Exception | None = None
     is_error_raised: bool = False
     stop_requested: threading.Event = field(default_factory=threading.Event)

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from xspress3.stream import ReaderStatus
-from xspress3.streamer.session import Counts
+from xspress3.streamer.session import Counts, Written
 
 __all__ = ["State", "Status"]
 
@@ -28,6 +28,7 @@ class Status:
     """What a streamer does, how far it is, and who listens.
 
     `in_ring` are frames of the session that wait in the detector's ring, which holds `ring_frames`.
+    `written` is what a writer told the streamer, `None` where none does.
     """
 
     state: State
@@ -38,6 +39,7 @@ class Status:
     error: str
     in_ring: int = 0
     ring_frames: int = 0
+    written: Written | None = None
 
     @property
     def n_readers(self) -> int:
@@ -46,7 +48,7 @@ class Status:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        counts = self.counts
+        counts, written = self.counts, self.written
         return {
             "state": self.state.value,
             "session_id": self.session_id,
@@ -54,6 +56,8 @@ class Status:
             "acquired": counts.acquired,
             "streamed": counts.streamed,
             "lost": counts.lost,
+            "written": None if written is None else written.n_frames,
+            "file": None if written is None else written.file,
             "in_ring": self.in_ring,
             "ring_frames": self.ring_frames,
             "n_readers": self.n_readers,

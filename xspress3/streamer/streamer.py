@@ -19,7 +19,7 @@ from xspress3.stream import Envelope, FrameRing, encode
 from xspress3.stream.sockets import warn_of_everybody
 from xspress3.streamer.history import ScalerHistory
 from xspress3.streamer.latest import LatestFrame, Snapshot
-from xspress3.streamer.session import Counts, Session, choose_frames_per_block, plain
+from xspress3.streamer.session import Counts, Session, Written, choose_frames_per_block, plain
 from xspress3.streamer.session_ids import SessionIds
 from xspress3.streamer.status import State, Status
 from xspress3.streamer.threads import StreamerThreads
@@ -134,7 +134,14 @@ class Streamer:
             error="" if error is None else f"{type(error).__name__}: {error}",
             in_ring=0 if session is None else session.in_ring,
             ring_frames=self._detector.info.ring_frames,
+            written=None if session is None else session.written,
         )
+
+    def note_written(self, session_id: int, written: Written) -> None:
+        """Take what a writer says of its file into `status`, unless it is about an older session."""
+        session = self._session
+        if session is not None and session.session_id == session_id:
+            session.written = written
 
     def wait_readers(
         self,

@@ -247,6 +247,7 @@ class Page {
     element("empty").hidden = traces.length > 0;
     element("caption").textContent = update === null ? "" : describeFrames(update);
     this.chart.show(traces, this.hello?.n_bins ?? 0);
+    if (this.chart.cursorBin === null) this.readOut(null); // else the chart tells of its cursor
   }
 
   showTable() {

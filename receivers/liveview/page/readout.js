@@ -15,9 +15,12 @@ export function describeFrames({ frame, frames, frames_passed: passed, counting_
   return what + seconds + (passed > 0 ? `; ${count(passed)} between them are not in` : "");
 }
 
-// Elements of the page that say it; none without a cursor.
+const HINT = "Point at the chart for its counts, or press p for the highest peak";
+
+// Elements of the page that say it; without a cursor, how to get one.
 export function describeReadout(bin, traces, reference, elements, favoured) {
-  if (bin === null || traces.length === 0) return [];
+  if (traces.length === 0) return [];
+  if (bin === null) return [span("hint", HINT)];
   const energy = reference === null ? "" : ` \u00b7 ${energyOf(reference, bin).toFixed(3)} keV`;
   const parts = [span("place", `bin ${bin}${energy}`)];
   for (const trace of traces.slice(0, MAX_TRACES)) {

@@ -69,6 +69,13 @@ export class SpectrumChart {
     return this.view ?? { low: 0, high: this.fit.end ?? this.nBins - 1 };
   }
 
+  // The same for people: 0 to 15 keV.
+  describeShown() {
+    const { low, high } = this.shown;
+    if (this.calibration === null) return `bins ${Math.round(low)} to ${Math.round(high)}`;
+    return `${[low, high].map((bin) => Number(this.toAxis(bin).toFixed(2))).join(" to ")} keV`;
+  }
+
   // The bin that the cursor is at, null where there is none.
   get cursorBin() {
     return this.pinned ?? this.hovered;

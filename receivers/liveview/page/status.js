@@ -6,7 +6,7 @@ const CONNECTIONS = {
   waiting: ["bad", "No detector answers"],
   silent: ["bad", "The detector's stream is silent"],
   refused: ["bad", "The stream refuses this view"],
-  foreign: ["bad", "What answers is no Xspress3 stream"],
+  foreign: ["bad", "What answers is no stream that this view can read"],
 };
 const RUNNING = ["armed", "streaming", "draining"];
 
@@ -45,7 +45,7 @@ function allFacts(s) {
     ["session", isKnown(s.session_id) ? `${s.session_id}` : UNKNOWN, isKnown(s.session_time) ? `began at ${timeOfDay(s.session_time)}` : "no session yet"],
     ["acquired", count(s.acquired) + (isKnown(s.acquired) ? planned : ""), "frames read from the detector"],
     ["streamed", count(s.streamed), "frames given to readers"],
-    ["written", count(s.written), "frames in the file, where the control system tells"],
+    ["written", count(s.written), "frames that are in the file for good"],
     ["lost", count(s.lost), "frames that nobody will get"],
     ["ring", isKnown(s.in_ring) && s.ring_frames ? `${percent(s.in_ring / s.ring_frames)} %` : UNKNOWN, "how full the detector's ring is"],
     ["writer", isKnown(s.writers) ? s.writers.join(", ") || "nobody" : UNKNOWN, "readers that get every frame"],

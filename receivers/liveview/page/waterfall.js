@@ -61,7 +61,7 @@ export class Waterfall {
     const { low, high } = this.chart.shown;
     const [from, to] = [low / this.binsPerCell, (high + 1) / this.binsPerCell];
     const nRows = Math.min(MAX_ROWS, Math.max(Math.round(this.canvas.clientHeight / 2), 1));
-    this.title.textContent = `spectra, from now down to ${duration(nRows * this.interval)} ago`;
+    this.title.textContent = `${this.chart.describeShown()}, from now down to ${duration(nRows * this.interval)} ago`;
     context.imageSmoothingEnabled = false;
     context.drawImage(this.image, from, 0, to - from, nRows, 0, 0, this.canvas.width, this.canvas.height);
   }

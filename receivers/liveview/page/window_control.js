@@ -12,7 +12,7 @@ export class WindowControl {
   // `send(message)` says it to the server, false when nobody hears it; `tell(sentence)` says it to people.
   constructor(chart, settings, send, tell) {
     Object.assign(this, { settings, send, tell, control: null });
-    const write = (window, low, high) => this.write(window, low, high);
+    const write = (window, low, high, isForAll) => this.write(window, low, high, isForAll);
     this.bands = new WindowBands(chart, write);
     this.form = new WindowForm(element("window-form"), element("window-channel"), element("window-note"), write);
   }
@@ -26,8 +26,9 @@ export class WindowControl {
     this.form.show(active, windows, this.control);
   }
 
-  write(window, low, high) {
-    const message = { type: "window", channel: this.settings.get("active"), window, low, high };
+  write(window, low, high, isForAll = false) {
+    const channel = isForAll ? null : this.settings.get("active");
+    const message = { type: "window", channel, window, low, high };
     if (this.control === null) this.tell(NO_CONTROL);
     else if (this.send(message)) return;
     else this.tell(NO_CONNECTION);

@@ -3,7 +3,7 @@
 const ENDS = ["low", "high"];
 
 export class WindowForm {
-  // `write(window, low, high)` when both are whole numbers.
+  // `write(window, low, high, isForAll)` when both are whole numbers.
   constructor(form, title, note, write) {
     Object.assign(this, { form, title, note, write });
     this.rows = [...form.querySelectorAll(".window-row")].map((row, window) => this.makeRow(row, window));
@@ -12,14 +12,12 @@ export class WindowForm {
 
   makeRow(row, window) {
     const fields = ENDS.map((end) => makeField(`window ${window}, ${end} bin`));
-    const set = document.createElement("button");
-    set.type = "submit";
-    set.textContent = "set";
-    set.className = "set";
-    row.append(`w${window}`, fields[0], "to", fields[1], set);
-    const commit = () => this.commit(window, fields);
-    set.addEventListener("click", commit);
-    return { fields, set };
+    const set = makeButton("set", "submit", `Set window ${window} of this channel`);
+    const setAll = makeButton("all", "button", `Set window ${window} of all channels`);
+    row.append(`w${window}`, fields[0], "to", fields[1], set, setAll);
+    set.addEventListener("click", () => this.commit(window, fields, false));
+    setAll.addEventListener("click", () => this.commit(window, fields, true));
+    return { fields, buttons: [set, setAll] };
   }
 
   // `windows` of the chosen channel, null where they are not known. What is being typed stays.
@@ -28,8 +26,8 @@ export class WindowForm {
     this.note.textContent = control === null ? "Read only: the view was started without --control." : "";
     const isOther = channel !== this.channel;
     this.channel = channel;
-    this.rows.forEach(({ fields, set }, window) => {
-      set.hidden = control === null;
+    this.rows.forEach(({ fields, buttons }, window) => {
+      for (const button of buttons) button.hidden = control === null;
       fields.forEach((field, end) => {
         field.readOnly = control === null;
         if (isOther) delete field.dataset.typed;
@@ -38,14 +36,20 @@ export class WindowForm {
     });
   }
 
-  commit(window, fields) {
+  commit(window, fields, isForAll) {
     const [low, high] = fields.map((field) => Number(field.value));
     const isWhole = fields.every((field) => /^\d+$/.test(field.value.trim()));
     this.note.textContent = isWhole ? "" : `Window ${window}: both ends are bins, whole numbers`;
     if (!isWhole) return;
     for (const field of fields) delete field.dataset.typed;
-    this.write(window, low, high);
+    this.write(window, low, high, isForAll);
   }
+}
+
+function makeButton(text, type, title) {
+  const button = document.createElement("button");
+  Object.assign(button, { type, title, textContent: text, className: text });
+  return button;
 }
 
 function makeField(label) {

@@ -26,6 +26,7 @@ from xspress3.config import StreamerConfig
 from xspress3.errors import ConfigurationError, StateError
 from xspress3.model import Acquisition
 from xspress3.streamer import Streamer
+from xspress3.streamer import Written as TheirWritten
 from xspress3.testing import FakeDetector, fake_frames
 
 
@@ -82,6 +83,17 @@ def test_the_status_tells_how_far_the_writer_is_where_somebody_can_be_asked(even
         told = report.status(feed)
 
     assert (told["written"], told["file"], told["follows_writer"]) == (7, "/data/one.h5", True)
+
+
+def test_the_status_tells_what_the_sender_knows_of_the_file(live):
+    live.take(40)
+    live.streamer.note_written(live.streamer.status().session_id, TheirWritten(33, "/data/one\n.h5"))
+    page = live.open_page()
+
+    status = page.until(lambda said: said.get("type") == "status" and said["written"] is not None)[0]
+
+    assert (status["written"], status["follows_writer"]) == (33, True)
+    assert status["file"] == "/data/one?.h5"
 
 
 def test_a_writer_that_cannot_be_asked_any_more_is_not_known(eventually):
@@ -247,32 +259,11 @@ def test_a_map_is_drawn_where_the_session_tells_of_a_scan(live):
     _, arrays = page.update("map")
 
     # Scaler 5 of channel c and frame f of the fake detector: 1000 f + 10 c + 5.
-    assert hello["map"] == {"shape": [2, 3], "names": ["y", "x"], "ranges": None, "units": ""}
+    assert hello["map"] == {"shape": [2, 3], "names": ["y", "x"], "ranges": None, "units": None}
     seen = ~np.isnan(arrays["map"])
     expected = np.array([[2000 * f + 20 for f in range(3)], [2000 * f + 20 for f in range(3, 6)]])
     assert seen[-1, -1]
     np.testing.assert_array_equal(arrays["map"][seen], expected[seen])
-
-
-def test_a_stream_that_stops_is_told_and_one_that_returns_is_followed(sender, eventually):
-    with Feed(LiveModel(), sender.endpoint) as feed:
-        sender.wait_joined()
-        sender.start(8)
-        sender.block(0)
-
-        eventually(lambda: sender.serve() and feed.model.counts.seen == 4, timeout=PATIENCE)
-        assert feed.connection.state == "joined"
-        # The sender says nothing any more.
-        eventually(lambda: feed.connection.state == "silent", timeout=PATIENCE)
-        assert "nothing was heard" in feed.connection.text
-        sender.session_id += 1
-        sender.start(4)
-        sender.block(0)
-        eventually(lambda: sender.serve() and feed.connection.state == "joined", timeout=PATIENCE)
-        eventually(
-            lambda: sender.serve() and feed.model.source.session_id == sender.session_id,
-            timeout=PATIENCE,
-        )
 
 
 def test_without_a_sender_the_page_says_for_whom_it_waits():

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -30,6 +31,9 @@ FLAGS = [
 SIZE = {"width": 1280, "height": 720}
 PATIENCE = 30.0
 """Seconds: the machine may be busy, and a browser is large."""
+TURN = 0.02
+"""Seconds between two looks at what is waited for."""
+IS_NEWER = "before => Number(document.getElementById('spectrum').dataset.sequence ?? -1) > before"
 CALIBRATION = '{"offset": 0, "gain": 0.01}'
 """Of the simulated detector, in keV."""
 
@@ -72,14 +76,17 @@ def view(port: int, monitor_port: int, *arguments: object) -> Iterator[str]:
 class Screen:
     """One page as a person has it: what is on it, and what its browser complains about."""
 
-    def __init__(self, page: Any, eventually: Callable[..., None]) -> None:
+    def __init__(self, page: Any) -> None:
         self.page = page
         self.complaints: list[str] = []
-        self._eventually = eventually
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
-        self._eventually(condition, what, PATIENCE)
+        """Wait until `condition` holds; asked rarely, for each question takes time from the browser."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {PATIENCE} s: {what}"
+            self.page.wait_for_timeout(1000 * TURN)
 
     @property
     def sequence(self) -> int:
@@ -89,8 +96,7 @@ class Screen:
     def wait_drawn(self, n: int = 1) -> None:
         """Wait until something newer is on the screen; `n` above 1 waits so many times."""
         for _ in range(n):
-            before = self.sequence
-            self.wait(lambda before=before: self.sequence > before, "a newer picture")
+            self.page.wait_for_function(IS_NEWER, arg=self.sequence, timeout=1000 * PATIENCE)
 
     def text(self, selector: str) -> str:
         return str(self.page.inner_text(selector)).replace("\u202f", "")
@@ -157,8 +163,8 @@ def browser() -> Iterator[Any]:
         made.close()
 
 
-@pytest.fixture
-def open_page(browser: Any, eventually: Callable[..., None]) -> Iterator[Callable[..., Screen]]:
+@contextlib.contextmanager
+def pages(browser: Any) -> Iterator[Callable[..., Screen]]:
     """Opens an address in a browser that remembers nothing; no page may have raised an error at the end."""
     with contextlib.ExitStack() as stack:
         screens: list[Screen] = []
@@ -166,7 +172,7 @@ def open_page(browser: Any, eventually: Callable[..., None]) -> Iterator[Callabl
         def open_one(url: str, **options: Any) -> Screen:
             context = browser.new_context(**{"viewport": SIZE, "color_scheme": "light", **options})
             stack.callback(context.close)
-            screen = Screen(context.new_page(), eventually)
+            screen = Screen(context.new_page())
             screens.append(screen)
             screen.page.goto(url)
             return screen
@@ -175,7 +181,14 @@ def open_page(browser: Any, eventually: Callable[..., None]) -> Iterator[Callabl
         assert [screen.complaints for screen in screens] == [[]] * len(screens)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Screen]]:
+    """Pages of one test."""
+    with pages(browser) as open_one:
+        yield open_one
+
+
+@pytest.fixture(scope="package")
 def address(browser: Any) -> Iterator[str]:
     """The page of a detector that acquires all the time; nobody writes, and windows are read only."""
     port, monitor_port = free_port(), free_port()
@@ -189,3 +202,10 @@ def screen(address: str, open_page: Callable[..., Screen]) -> Screen:
     opened = open_page(address)
     opened.wait_drawn()
     return opened
+
+
+@pytest.fixture(scope="package")
+def modules(browser: Any, address: str) -> Iterator[Screen]:
+    """A page whose modules are asked, and that nobody touches."""
+    with pages(browser) as open_one:
+        yield open_one(address)

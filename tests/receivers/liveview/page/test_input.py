@@ -118,8 +118,8 @@ def test_a_calibration_that_cannot_be_is_refused_with_the_reason(screen, terms, 
     assert screen.page.evaluate("liveView.hello.calibration[0].gain") == 0.01
 
 
-def test_energies_and_bins_are_each_others_inverse(screen):
-    bins = screen.module(
+def test_energies_and_bins_are_each_others_inverse(modules):
+    bins = modules.module(
         "energy",
         "[0, 1, 640.5, 4095].map(bin => m.binOf(argument, m.energyOf(argument, bin)))",
         {"offset": -0.05, "gain": 0.01, "quadratic": 1e-8},

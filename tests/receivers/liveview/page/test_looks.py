@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.receivers.liveview.page.conftest import pages
+
 pytestmark = pytest.mark.timeout(180)
 
 NAMES = ("ink", "quiet", "lines", "panel", "ground", "good", "warn", "bad", "idle")
@@ -60,9 +62,16 @@ def colours(screen) -> tuple[dict[str, str], list[str]]:
     )
 
 
+@pytest.fixture(scope="module")
+def palettes(browser, address) -> dict[str, tuple[dict[str, str], list[str]]]:
+    """What `colours` gives in light and dark."""
+    with pages(browser) as open_one:
+        return {scheme: colours(open_one(address, color_scheme=scheme)) for scheme in ("light", "dark")}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_and_curves_stand_out_from_their_ground(address, open_page, scheme):
-    named, channels = colours(open_page(address, color_scheme=scheme))
+def test_text_and_curves_stand_out_from_their_ground(palettes, scheme):
+    named, channels = palettes[scheme]
 
     assert all(contrast(named[name], named["panel"]) >= 4.5 for name in ("ink", "quiet", "lines"))
     assert all(contrast("#ffffff", named[name]) >= 4.5 for name in ("good", "warn", "bad", "idle"))
@@ -71,8 +80,8 @@ def test_text_and_curves_stand_out_from_their_ground(address, open_page, scheme)
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("blindness", BLINDNESS)
-def test_eight_channels_differ_for_everybody(address, open_page, scheme, blindness):
-    _, channels = colours(open_page(address, color_scheme=scheme))
+def test_eight_channels_differ_for_everybody(palettes, scheme, blindness):
+    _, channels = palettes[scheme]
     seen = [lab(np.array(BLINDNESS[blindness]) @ linear(colour)) for colour in channels]
 
     nearest = min(float(np.linalg.norm(one - other)) for one, other in itertools.combinations(seen, 2))
@@ -168,7 +177,7 @@ HOURS = """async hours => {
     if (second % 10 === 0) liveView.waterfall.add({
       first: liveView.waterfall.next, interval: 1, bins_per_cell: 8,
       arrays: {rows: part([1, 512], Float32Array)}});
-    if (second % 30 === 0) {
+    if (second % 180 === 0) {
       liveView.showSpectra();
       liveView.rates.show(liveView.choice.channels);
       liveView.readOut(640);

@@ -178,9 +178,9 @@ def test_square_roots_are_drawn_as_such_and_the_axis_names_counts(screen):
 
 
 @pytest.mark.parametrize("most", [1, 7, 30, 1234, 5e6])
-def test_an_axis_of_square_roots_has_round_places_that_rise(screen, most):
-    heights = screen.module("heights", "m.heightsOf('sqrt').range(Math.sqrt(argument))", most)
-    splits = screen.module(
+def test_an_axis_of_square_roots_has_round_places_that_rise(modules, most):
+    heights = modules.module("heights", "m.heightsOf('sqrt').range(Math.sqrt(argument))", most)
+    splits = modules.module(
         "heights", "m.heightsOf('sqrt').splits(null, 1, ...argument).map(height => height ** 2)", heights
     )
 
@@ -205,6 +205,25 @@ def test_at_first_the_axis_ends_where_the_counts_do_and_a_key_shows_the_rest(scr
     assert screen.shown()[1] < 2600
 
 
+def test_the_picture_against_time_says_which_part_of_the_axis_it_shows(screen):
+    title = "#waterfall-title"
+    screen.press("Space")
+    screen.page.evaluate("liveView.chart.look(500, 900)")
+    screen.wait(lambda: screen.text(title).startswith("5 to 9 keV, from now down to"), "energies")
+
+    screen.press("e")
+
+    screen.wait(lambda: screen.text(title).startswith("bins 500 to 900, from now"), "bins")
+
+
+def test_without_a_cursor_the_line_below_the_chart_says_how_to_get_one(screen):
+    screen.wait(lambda: "press p" in screen.text("#readout"), "a hint")
+
+    screen.press("p")
+
+    assert counts_at_cursor(screen)
+
+
 FIT = """argument => import('/fit.js').then(m => {
   const fit = new m.Fit();
   return argument.map(([last, counts]) => {
@@ -215,15 +234,17 @@ FIT = """argument => import('/fit.js').then(m => {
 })"""
 
 
-def test_the_axis_grows_with_the_counts_and_shrinks_only_when_most_of_it_is_empty(screen):
+def test_the_axis_grows_with_the_counts_and_shrinks_only_when_most_of_it_is_empty(modules):
     # the last bin with counts, and how many each of the 32 below has
-    ends = screen.page.evaluate(FIT, [(0x3FF, 0), (0x3FF, 9), (0x7FF, 9), (0x5FF, 9), (0x3FF, 0), (0x0FF, 9)])
+    ends = modules.page.evaluate(
+        FIT, [(0x3FF, 0), (0x3FF, 9), (0x7FF, 9), (0x5FF, 9), (0x3FF, 0), (0x0FF, 9)]
+    )
 
     assert ends == [None, 1500, 2500, 2500, 2500, 300]
 
 
-def test_a_weak_line_is_not_left_out_and_a_stray_count_is(screen):
-    reach = screen.module(
+def test_a_weak_line_is_not_left_out_and_a_stray_count_is(modules):
+    reach = modules.module(
         "fit",
         """m.reachOf([{values: Uint32Array.from({length: 4096},
         (_, bin) => bin < 1024 ? 100 : bin === 2560 ? argument[0] : bin === 4000 ? argument[1] : 0)}])""",
@@ -233,7 +254,7 @@ def test_a_weak_line_is_not_left_out_and_a_stray_count_is(screen):
     assert reach == 2591  # the end of the 32 bins that hold bin 2560
 
 
-def test_lines_of_a_family_that_lie_together_share_a_name(screen):
+def test_lines_of_a_family_that_lie_together_share_a_name(modules):
     lines = [
         {"symbol": "Fe", "line": "La1", "label": "Fe L1", "left": 40},
         {"symbol": "Cu", "line": "La1", "label": "Cu L1", "left": 52},
@@ -242,7 +263,7 @@ def test_lines_of_a_family_that_lie_together_share_a_name(screen):
         {"symbol": "Cu", "line": "Kb1", "label": "Cu K2", "left": 430},
     ]
 
-    labels = screen.module("marks", "m.labelsOf(argument, text => 6 * text.length)", lines)
+    labels = modules.module("marks", "m.labelsOf(argument, text => 6 * text.length)", lines)
 
     assert [(label["text"], label["left"], label["width"]) for label in labels] == [
         ("Fe L", 40, 24),
@@ -360,10 +381,10 @@ def test_the_page_says_of_which_frames_a_sum_is(screen):
     assert screen.text("#caption").startswith(f"counts of {frames} frames up to frame {frame}, ")
 
 
-def test_frames_that_are_not_in_a_sum_are_told(screen):
+def test_frames_that_are_not_in_a_sum_are_told(modules):
     sum_of_some = {"frame": 12345, "frames": 10, "frames_passed": 7, "counting_time": None}
 
-    said = screen.module("readout", "m.describeFrames(argument)", sum_of_some)
+    said = modules.module("readout", "m.describeFrames(argument)", sum_of_some)
 
     assert said.replace("\u202f", "") == "counts of 10 frames up to frame 12345; 7 between them are not in"
 
@@ -371,8 +392,8 @@ def test_frames_that_are_not_in_a_sum_are_told(screen):
 @pytest.mark.parametrize(
     ("value", "shown"), [(999999, "999\u202f999"), (1155608, "1.1556M"), (2.5e9, "2.5000G"), (None, "\u2013")]
 )
-def test_counts_fit_into_the_table(screen, value, shown):
-    assert screen.module("format", "m.fitting(argument)", value) == shown
+def test_counts_fit_into_the_table(modules, value, shown):
+    assert modules.module("format", "m.fitting(argument)", value) == shown
 
 
 def test_a_held_picture_stays_and_goes_on_again(screen):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 
 import pytest
 
-from tests.programs import running
+from tests.programs import next_event
 from tests.receivers.liveview.page.conftest import free_port, simulated, view
 
 pytestmark = pytest.mark.timeout(180)
 
+SMALL = {"width": 480, "height": 360}
+"""Of a page that costs the processor little: there is no graphics card here that draws ten large ones."""
 STATUS = {
     "connection": "joined",
     "text": "",
@@ -33,24 +38,26 @@ STATUS = {
         ({"connection": "waiting"}, "bad", "No detector answers"),
         ({"connection": "silent", "text": "for 5 s"}, "bad", "silent: for 5 s"),
         ({"connection": "refused"}, "bad", "refuses"),
-        ({"connection": "foreign"}, "bad", "no Xspress3 stream"),
+        ({"connection": "foreign"}, "bad", "no stream that this view can read"),
     ],
 )
-def test_the_verdict_says_whether_data_are_good_and_being_written(screen, changes, level, words):
-    found = screen.module("status", "m.verdict(argument, true)", {**STATUS, **changes})
+def test_the_verdict_says_whether_data_are_good_and_being_written(modules, changes, level, words):
+    found = modules.module("status", "m.verdict(argument, true)", {**STATUS, **changes})
 
     assert found["level"] == level
     assert words in found["text"]
 
 
-def test_a_page_without_its_server_says_that_its_picture_is_old(screen):
-    found = screen.module("status", "m.verdict(argument, false)", STATUS)
+def test_a_page_without_its_server_says_that_its_picture_is_old(modules):
+    found = modules.module("status", "m.verdict(argument, false)", STATUS)
 
     assert found == {"level": "bad", "text": "No connection to the live view's server: this picture is old"}
 
 
-def test_what_nobody_knows_is_a_dash(screen):
-    shown = screen.module("status", "Object.fromEntries(m.facts(argument))", {"lost": None, "acquired": None})
+def test_what_nobody_knows_is_a_dash(modules):
+    shown = modules.module(
+        "status", "Object.fromEntries(m.facts(argument))", {"lost": None, "acquired": None}
+    )
 
     assert shown["lost"] == shown["acquired"] == shown["written"] == shown["ring"] == "\u2013"
 
@@ -73,14 +80,23 @@ def test_counts_of_the_session_rise_on_the_bar_and_nobody_writes(screen):
     assert screen.fact("writer") == "nobody"
 
 
-def test_a_writer_turns_the_verdict_good(open_page, tmp_path):
+def test_with_a_writer_the_verdict_is_good_and_the_bar_tells_its_file_until_it_dies(open_page, tmp_path):
     port, monitor_port = free_port(), free_port()
-    with simulated(port, monitor_port, "--wait-readers", 1), view(port, monitor_port, "--port", 0) as url:
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(simulated(port, monitor_port, "--write", tmp_path))
+        writer = next_event(server, "joined")
+        url = stack.enter_context(view(port, monitor_port, "--port", 0))
         screen = open_page(url)
-        with running("receivers.cli", "write", "--port", port, "--directory", tmp_path, "--quiet"):
-            screen.wait(lambda: screen.verdict()[0] == "good", "a good verdict")
+        screen.wait(lambda: screen.verdict()[0] == "good", "a good verdict")
+        assert "writer" in screen.verdict()[1]
+        screen.wait(lambda: screen.page.locator("[data-fact='written']").count(), "how far the file is")
+        screen.wait(lambda: int(screen.fact("written")) > 0, "frames in the file")
+        (path,) = tmp_path.iterdir()
+        assert screen.fact("file") == path.name
+        assert int(screen.fact("written")) <= int(screen.fact("acquired"))
 
-            assert "writer" in screen.verdict()[1]
+        os.kill(writer["pid"], signal.SIGKILL)
+
         screen.wait(lambda: screen.verdict()[0] == "warn", "a warning, for the writer has gone")
 
 
@@ -101,7 +117,8 @@ def test_a_stream_that_stops_is_told_and_goes_on_when_it_returns(open_page):
             screen = open_page(url)
             screen.wait_drawn()
             first = screen.fact("session")
-        screen.wait(lambda: screen.verdict()[0] == "bad", "a bad verdict")
+        screen.wait(lambda: "silent: nothing was heard" in screen.verdict()[1], "told that it is silent")
+        assert screen.verdict()[0] == "bad"
 
         with simulated(port, monitor_port):
             screen.wait(
@@ -128,7 +145,7 @@ def test_a_server_that_is_killed_and_started_again_has_its_pages_back(open_page)
 
 
 def test_ten_pages_at_once_all_go_on(address, open_page):
-    screens = [open_page(address) for _ in range(10)]
+    screens = [open_page(address, viewport=SMALL) for _ in range(10)]
 
     for screen in screens:
         screen.wait_drawn(2)

@@ -12,18 +12,39 @@ IRON = (625, 655)
 FIRST_ROW = "#channel-rows tr[data-channel='0']"
 
 
-@pytest.fixture
-def writable(open_page):
-    """A page that may write windows, of a detector that takes short sessions without end."""
+NONE = [[0, 0], [0, 0]]
+
+
+@pytest.fixture(scope="module")
+def writable_address(browser):
+    """The page of a detector that takes short sessions without end, and lets windows be written."""
     port, monitor_port = free_port(), free_port()
-    sessions = ("--frames", 30, "--sessions", 0, "--allow-control")
+    sessions = ("--frames", 20, "--sessions", 0, "--allow-control")
     with (
         simulated(port, monitor_port, *sessions),
         view(port, monitor_port, "--port", 0, "--control", "serve") as url,
     ):
-        screen = open_page(url)
+        yield url
+
+
+@pytest.fixture
+def writable(writable_address, open_page):
+    """A page that may write windows; none is set, and none was when what is drawn was counted."""
+    screen = open_page(writable_address)
+    screen.wait_drawn()
+    if windows(screen) != NONE:
+        forget_windows(screen)
+        screen.page.reload()
         screen.wait_drawn()
-        yield screen
+    return screen
+
+
+def forget_windows(screen) -> None:
+    for window in (0, 1):
+        command = {"type": "window", "channel": None, "window": window, "low": 0, "high": 0}
+        screen.page.evaluate("command => liveView.connection.send(command)", command)
+    screen.wait(lambda: windows(screen) == NONE, "no windows")
+    screen.wait(lambda: in_force(screen) == (0, 0), "a session without windows")
 
 
 def in_force(screen) -> tuple[int, int]:
@@ -128,6 +149,18 @@ def test_limits_can_be_typed_for_another_channel_and_wrong_ones_are_refused(writ
     writable.wait(
         lambda: writable.page.evaluate("liveView.hello.windows[3][0].join()") == "300,310", "the window"
     )
+    assert windows(writable)[0] == [0, 0]
+
+
+def test_limits_can_be_set_for_all_channels_at_once(writable):
+    row = writable.page.locator("#window-form [data-window='1']")
+    row.locator("input").nth(0).fill("785")
+    row.locator("input").nth(1).fill("823")
+
+    row.get_by_role("button", name="all").press("Enter")
+
+    every = "liveView.hello.windows.map(([, limits]) => limits.join()).join(' ')"
+    writable.wait(lambda: writable.page.evaluate(every) == " ".join(["785,823"] * 4), "the windows")
     assert windows(writable)[0] == [0, 0]
 
 
