@@ -47,7 +47,7 @@ class Source:
             self.end += n_samples
             samples = self.end, array, self.numbering.sequence, time.time_ns()
             block = samples_block(self.numbering.envelope(), self.end - n_samples, array)
-            self.publisher.send_samples(samples, lambda block=block: block, lambda: True)
+            self.publisher.send_samples(samples, lambda _, block=block: block, lambda: True)
             self.numbering.advance()
 
     def finish(self):

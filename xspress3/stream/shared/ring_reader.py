@@ -12,7 +12,7 @@ import numpy.typing as npt
 from xspress3.errors import ConfigurationError
 from xspress3.stream.contract import LOSSLESS, Contract
 from xspress3.stream.shared._library import CONTRACT_NAMES, OK, TIMEOUT, again, error_of, ffi, library, shut
-from xspress3.stream.shared.records import NBYTES, OFFSET, RECORD, Record
+from xspress3.stream.shared.records import RECORD, Record
 from xspress3.stream.shared.segment import SharedMem
 
 __all__ = ["RingReader"]
@@ -119,11 +119,10 @@ class RingReader:
                 return None
             raise error_of(rc, self._what)
         values = RECORD.unpack_from(self._record_buffer)
-        begin = values[OFFSET]
         memory = self._data if store is None else store.data.toreadonly()
         if memory is None:  # closed by another thread between the lines above
             raise error_of(self._lib.X3R_STOPPED, self._what)
-        return Record(self, values, memory[begin : begin + values[NBYTES]], store)
+        return Record(self, values, memory, store)
 
     def close(self) -> None:
         """Leave; what is held is given back. Repeat calls do nothing."""

@@ -29,7 +29,7 @@ from xspress3.stream.outbox import PASSED_OVER, TOO_SLOW
 from xspress3.stream.outgoing import thin_block
 from xspress3.stream.publisher import Samples
 from xspress3.stream.shared import Record, RecordKind, RingReader
-from xspress3.stream.shared.records import OFFSET
+from xspress3.stream.shared.records import NBYTES, OFFSET
 from xspress3.stream.shm.leases import Lease, Leases
 from xspress3.stream.shm.ring_name import BARE, WHOLE, ring_of
 
@@ -220,7 +220,7 @@ class ShmSubscriber:
             or sequence != self._next_sequence
             or session_id != self._usual_session
             or kind != RecordKind.BLOCK
-            or record.nbytes != n_frames * self._frame_bytes
+            or record.values[NBYTES] != n_frames * self._frame_bytes
         ):
             return None
         self._next_frame, self._next_sequence = first + n_frames, sequence + 1

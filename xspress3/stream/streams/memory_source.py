@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Union
+from typing import Union
 
 from xspress3.errors import StreamEndedError, StreamError
 from xspress3.stream.messages import Message, SessionStart
@@ -49,26 +49,23 @@ class MemorySource:
         StreamEndedError, SenderDiedError
             Once, when the sender has closed the ring, or died; the next call waits for another sender.
         """
-        taken: Union[Message, Samples, None] = self._read(timeout, ShmSubscriber.take)
-        return taken
-
-    def receive(self, timeout: float) -> Message | None:
-        """As `take`, with a chunk as a block."""
-        message: Message | None = self._read(timeout, ShmSubscriber.receive)
-        return message
-
-    def _read(self, timeout: float, read: Callable[[ShmSubscriber, float], Any]) -> Any:
-        inner = self._inner
-        if inner is None:
-            inner = self._inner = self._search()
+        inner = self._inner or self._look_for_sender()
         if isinstance(inner, Subscriber):
             return self._look_for_ring(inner, timeout)
         try:
-            return read(inner, timeout)
+            return inner.take(timeout)
         except StreamEndedError:
-            inner.close()
-            self._inner = None
+            self._leave_ring()
             raise
+
+    def _look_for_sender(self) -> Subscriber:
+        self._inner = searching = self._search()
+        return searching
+
+    def _leave_ring(self) -> None:
+        if self._inner is not None:
+            self._inner.close()
+        self._inner = None
 
     def _look_for_ring(self, socket: Subscriber, timeout: float) -> Message | None:
         message = socket.receive(timeout)

@@ -166,11 +166,8 @@ class OutputStream:
         """
         with self._lock:
             sender = self._need_sender()
-            if index is None and self._is_plain:
-                if sender.gatherer.n_samples and sender.joins_gathered(data):
-                    return
-                if sender.send_straight(data):
-                    return
+            if index is None and self._is_plain and sender.send_short(data):
+                return
             self._raise_error()
             array = prepare(data, sender.options, self._stages)
             if not len(array):
@@ -235,7 +232,7 @@ class OutputStream:
             finally:
                 array.flags.writeable = False
             samples = sender.samples(sender.last_index + n_samples, array)
-            link.commit(samples, lambda: sender.block(samples, array.copy()))
+            link.commit(samples, lambda _: sender.block((samples[0], array.copy(), *samples[2:])))
             sender.sent(samples)
 
     def reset_buffer_index(self) -> None:
