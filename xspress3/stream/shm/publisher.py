@@ -14,10 +14,11 @@ import zmq
 from xspress3.errors import StreamTimeoutError
 from xspress3.stream.codec import encode
 from xspress3.stream.local import LocalPublisher
-from xspress3.stream.messages import Block, Message, SessionStart
+from xspress3.stream.messages import Block, Message, SessionEnd, SessionStart
 from xspress3.stream.outgoing import Outgoing, Thin
 from xspress3.stream.publisher import MakeBlock, Publisher, ReaderStatus, Samples
 from xspress3.stream.shared import RecordFields, RecordKind, RingWriter
+from xspress3.stream.shm.missed import as_ended
 from xspress3.stream.shm.ring_name import BARE, RING, WHOLE
 
 __all__ = ["ShmPublisher"]
@@ -73,6 +74,8 @@ class ShmPublisher:
             message = replace(message, metadata={**message.metadata, RING: self.ring.ring_id})
             self._session_id = message.envelope.session_id or 0
         self._write(_fields(message), [bytes(part) for part in encode(message)], give_up)
+        if isinstance(message, SessionEnd):
+            self.ring.note_ended(as_ended(message))
         return self.control.send(message, is_borrowed=is_borrowed, thin=thin, give_up=give_up)
 
     def send_samples(

@@ -126,9 +126,7 @@ class ChunkSender:
             return False
         assert self._straight is not None
         end = self.last_index + len(data)
-        if not self._straight.send_straight(
-            (end, data, self.numbering.sequence, time.time_ns()), self.block
-        ):
+        if not self._straight.send_straight((end, data, self.numbering.sequence, time.time_ns()), self.block):
             return False
         self.numbering.sequence += 1
         self.last_index = end
