@@ -178,6 +178,11 @@ class ShmSubscriber:
         return taken
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the end of the last session was told."""
+        return self._has_ended
+
+    @property
     def is_connected(self) -> bool:
         """Always: a ring whose writer died says so when it is read."""
         return True

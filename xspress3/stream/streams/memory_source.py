@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Union
 
-from xspress3.errors import StreamEndedError, StreamError
+from xspress3.errors import SenderDiedError, StreamEndedError, StreamError
 from xspress3.stream.messages import Message, SessionStart
 from xspress3.stream.publisher import Samples
 from xspress3.stream.shm import ShmSubscriber, ring_of
@@ -47,25 +47,39 @@ class MemorySource:
         Raises
         ------
         StreamEndedError, SenderDiedError
-            Once, when the sender has closed the ring, or died; the next call waits for another sender.
+            Once, when the sender has closed the ring without an end of its session, or died; the next call
+            waits for another sender.
         """
         inner = self._inner or self._look_for_sender()
         if isinstance(inner, Subscriber):
             return self._look_for_ring(inner, timeout)
         try:
             return inner.take(timeout)
-        except StreamEndedError:
-            self._leave_ring()
-            raise
+        except StreamEndedError as error:
+            self._leave(inner, error)
+            return None
+
+    def receive(self, timeout: float) -> Message | None:
+        """As `take`, with a chunk as a block."""
+        inner = self._inner or self._look_for_sender()
+        if isinstance(inner, Subscriber):
+            return self._look_for_ring(inner, timeout)
+        try:
+            return inner.receive(timeout)
+        except StreamEndedError as error:
+            self._leave(inner, error)
+            return None
 
     def _look_for_sender(self) -> Subscriber:
         self._inner = searching = self._search()
         return searching
 
-    def _leave_ring(self) -> None:
-        if self._inner is not None:
-            self._inner.close()
+    def _leave(self, ring: ShmSubscriber, error: StreamEndedError) -> None:
+        """Look for another sender from now on; raise `error` unless the last session has said so itself."""
+        ring.close()
         self._inner = None
+        if isinstance(error, SenderDiedError) or not ring.has_ended:
+            raise error
 
     def _look_for_ring(self, socket: Subscriber, timeout: float) -> Message | None:
         message = socket.receive(timeout)
