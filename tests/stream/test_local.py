@@ -41,7 +41,7 @@ class Source:
         array = np.full((n_samples, 2), self.end, "<f4")
         samples = self.end + n_samples, array, self.numbering.sequence, time.time_ns()
         envelope = self.numbering.envelope()
-        self.publisher.send_samples(samples, lambda: samples_block(envelope, self.end, array), **options)
+        self.publisher.send_samples(samples, lambda _: samples_block(envelope, self.end, array), **options)
         self.numbering.advance()
         self.end += n_samples
         return array

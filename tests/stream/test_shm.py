@@ -47,7 +47,7 @@ class Source:
             self.end += n_samples
             samples = self.end, array, self.numbering.sequence, time.time_ns()
             block = samples_block(self.numbering.envelope(), self.end - n_samples, array)
-            self.publisher.send_samples(samples, lambda block=block: block, lambda: True)
+            self.publisher.send_samples(samples, lambda _, block=block: block, lambda: True)
             self.numbering.advance()
 
     def finish(self):
@@ -83,9 +83,9 @@ def join(source):
         reader.close()
 
 
-def all_of(reader):
-    """Messages that are there, and what a tracker makes of them."""
-    found, tracker = [], None
+def all_of(reader, tracker=None):
+    """Messages that are there, and what a tracker makes of them; `tracker` of the session that was on."""
+    found = []
     while (message := reader.receive(0)) is not None:
         found.append(message)
         if isinstance(message, SessionStart):
@@ -170,17 +170,101 @@ def test_who_is_overtaken_by_a_whole_session_finds_itself_in_the_next(source, jo
     source.begin(1)
     reader = join("every:1")
     source.chunks(2)
-    all_of(reader)
+    _, tracker = all_of(reader)
     source.finish()
     source.begin(2)
     source.chunks(30)
 
-    found, tracker = all_of(reader)
+    found, tracker = all_of(reader, tracker)
 
-    assert isinstance(found[0], SessionStart)
-    assert (found[0].envelope.session_id, found[0].next_frame) == (2, 0)
+    end, start, *_ = found
+    assert isinstance(end, SessionEnd)
+    assert (end.envelope.session_id, end.acquired, end.lost) == (1, 6, 0)
+    assert (start.envelope.session_id, start.next_frame) == (2, 0)
     assert tracker.received + tracker.lost == 90
     assert sorted(set(frames(found))) == frames(found)
+
+
+def losses(found):
+    """Session, first frame and number of frames of each range that is told to be lost."""
+    return [
+        (m.envelope.session_id, m.first_frame, m.n_frames)
+        for m in found
+        if isinstance(m, Loss) and not m.by_contract
+    ]
+
+
+def sessions_that_ended(found):
+    return [(m.envelope.session_id, m.acquired) for m in found if isinstance(m, SessionEnd)]
+
+
+def drop_all(source):
+    for reader in source.publisher.ring.readers:
+        assert source.publisher.ring.evict(reader)
+
+
+@pytest.mark.parametrize("n_chunks_since", [1, 30])
+def test_who_was_dropped_learns_to_the_frame_how_its_session_ended(source, join, n_chunks_since):
+    source.begin(1)
+    reader = join()
+    source.chunks(2)
+    _, tracker = all_of(reader)
+    drop_all(source)
+    source.chunks(5)
+    source.finish()
+    source.begin(2)
+    source.chunks(n_chunks_since)
+
+    found, tracker = all_of(reader, tracker)
+
+    n_before = 3 * n_chunks_since - 3  # the newest chunk is there
+    assert losses(found) == [(1, 6, 15), *([(2, 0, n_before)] if n_before else [])]
+    assert sessions_that_ended(found) == [(1, 21)]
+    assert frames(found) == list(range(n_before, n_before + 3))
+    assert tracker.missed_messages == 0
+
+
+@pytest.mark.parametrize("contract", ["lossless", "every:1", "every:2"])
+def test_sessions_that_passed_while_a_reader_slept_are_told_one_by_one(source, join, contract):
+    source.begin(1)
+    reader = join(contract)
+    source.chunks(2)
+    _, tracker = all_of(reader)
+    drop_all(source)
+    for session_id, n_chunks in ((2, 10), (3, 4)):
+        source.finish()
+        source.begin(session_id)
+        source.chunks(n_chunks)
+    source.finish()
+    source.begin(4)
+    source.chunks(20)
+
+    found, tracker = all_of(reader, tracker)
+
+    starts = [m.envelope.session_id for m in found if isinstance(m, SessionStart)]
+    assert starts == [2, 3, 4]
+    assert sessions_that_ended(found) == [(1, 6), (2, 30), (3, 12)]
+    assert [lost for lost in losses(found) if lost[0] < 4] == [(2, 0, 30), (3, 0, 12)]
+    assert tracker.session_id == 4
+    step = Contract.parse(contract).step
+    assert tracker.received + tracker.lost == 60 // step
+
+
+def test_frames_that_were_passed_over_as_wanted_are_no_loss_across_sessions(source, join):
+    source.begin(1)
+    reader = join("latest")
+    source.chunks(1)
+    _, tracker = all_of(reader)
+    source.chunks(5)
+    source.finish()
+    source.begin(2)
+    source.chunks(30)
+
+    found, tracker = all_of(reader, tracker)
+
+    assert losses(found) == []
+    assert sessions_that_ended(found) == [(1, 18)]
+    assert tracker.skipped + tracker.received == 90
 
 
 def test_a_record_whose_size_is_not_that_of_its_frames_is_refused(source, join):

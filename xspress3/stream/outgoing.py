@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Union
+from typing import Any, Union
 
-import numpy as np
+import numpy.typing as npt
 import zmq
 
 from xspress3.stream.codec import encode
 from xspress3.stream.contract import Contract
-from xspress3.stream.messages import Block, EncodedArray, Message, SessionStart
+from xspress3.stream.messages import Block, EncodedArray, Envelope, Message, SessionStart
 
-__all__ = ["Outgoing", "Thin", "thin_block"]
+__all__ = ["Outgoing", "Thin", "thin_arrays", "thin_block"]
 
 Buffer = Union[bytes, bytearray, memoryview]
 Part = Union[bytes, bytearray, memoryview, zmq.Frame]
@@ -123,13 +123,27 @@ def _copied(message: Message | None) -> Message | None:
 
 def thin_block(block: Block, step: int) -> Block | None:
     """The frames of `block` whose number is a multiple of `step`, not compressed."""
-    offset = -block.first_frame % step
-    if offset >= block.n_frames:
+    arrays = ((array.name, array.decode()) for array in block.arrays)
+    return thin_arrays(block.envelope, block.first_frame, block.n_frames, arrays, step)
+
+
+def thin_arrays(
+    envelope: Envelope,
+    first_frame: int,
+    n_frames: int,
+    arrays: Iterable[tuple[str, npt.NDArray[Any]]],
+    step: int,
+) -> Block | None:
+    """A block of those of `n_frames` frames whose number is a multiple of `step`; a copy, not compressed.
+
+    `arrays` may be longer; they are not looked at when there is no such frame, then it is `None`.
+    """
+    offset = -first_frame % step
+    if offset >= n_frames:
         return None
-    arrays = []
-    for array in block.arrays:
-        chosen = np.ascontiguousarray(array.decode()[offset::step])
-        payload = chosen.tobytes()
-        arrays.append(EncodedArray(array.name, array.dtype, chosen.shape, "none", payload))
-    n_frames = len(range(offset, block.n_frames, step))
-    return Block(block.envelope, block.first_frame + offset, n_frames, tuple(arrays), step)
+    chosen = range(offset, n_frames, step)
+    thinned = []
+    for name, array in arrays:
+        frames = array[offset:n_frames:step]
+        thinned.append(EncodedArray(name, frames.dtype, frames.shape, "none", frames.tobytes()))
+    return Block(envelope, first_frame + offset, len(chosen), tuple(thinned), step)

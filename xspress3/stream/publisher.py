@@ -28,7 +28,7 @@ from xspress3.stream.outbox import Outbox
 from xspress3.stream.outgoing import Outgoing, Thin
 from xspress3.stream.sockets import bind, keep_alive, widen
 
-__all__ = ["HEARTBEAT", "Publisher", "ReaderStatus", "Samples"]
+__all__ = ["HEARTBEAT", "MakeBlock", "Publisher", "ReaderStatus", "Samples"]
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ HEARTBEAT = 1.0
 
 Samples = tuple[int, npt.NDArray[Any], int, int]
 """A chunk on a short way: number of the sample after its last, the array, sequence, and time in ns."""
+MakeBlock = Callable[[Samples], Block]
+"""Makes the long form of a chunk, for readers who need a message."""
 _RETRY_MS = 100
 """How often a send that waits looks whether it shall give up."""
 _HEAR_INTERVAL = 0.002
@@ -244,18 +246,17 @@ class Publisher:
                 self.serve(_RETRY_MS / 1000)
 
     def send_samples(
-        self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
+        self, samples: Samples, block: MakeBlock, give_up: Callable[[], bool] = lambda: False
     ) -> None:
         """Send a chunk of samples, of which `block` makes a message."""
-        del samples
-        self.send_item(Outgoing(block()), give_up)
+        self.send_item(Outgoing(block(samples)), give_up)
 
     def pass_on(
-        self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
+        self, samples: Samples, block: MakeBlock, give_up: Callable[[], bool] = lambda: False
     ) -> None:
         """Note a chunk that went another way, and send it to those who stayed here."""
         if self._readers:
-            self.send_item(Outgoing(block()), give_up)
+            self.send_item(Outgoing(block(samples)), give_up)
         else:
             self._backlog.advance(samples[0], samples[2] + 1)
 

@@ -28,7 +28,7 @@ from xspress3.stream import (
     Slot,
 )
 from xspress3.stream.numbering import Numbering
-from xspress3.stream.outgoing import Outgoing, Thin
+from xspress3.stream.outgoing import Outgoing, Thin, thin_arrays
 from xspress3.streamer.acquire import Item
 from xspress3.streamer.old_readers import OldReaders
 from xspress3.streamer.pack import Packer
@@ -224,17 +224,9 @@ class SendLoop:
 
     def _thin(self, slot: Slot, step: int) -> Block | None:
         """The frames of the slot whose number is a multiple of `step`."""
-        offset = -slot.first_frame % step
-        if offset >= slot.n_frames:
-            return None
-        chosen = slice(offset, slot.n_frames, step)
-        arrays = tuple(
-            EncodedArray(name, array.dtype, array[chosen].shape, "none", array[chosen].tobytes())
-            for name, array in (("histogram", slot.histogram), ("scalers", slot.scalers))
-        )
-        n_frames = arrays[0].shape[0]
+        arrays = (("histogram", slot.histogram), ("scalers", slot.scalers))
         envelope = self._numbering.envelope(slot.time_ns)
-        return Block(envelope, slot.first_frame + offset, n_frames, arrays, step)
+        return thin_arrays(envelope, slot.first_frame, slot.n_frames, arrays, step)
 
     def _finish(
         self, session: Session, reason: EndReason, publisher: Publisher, stop: threading.Event

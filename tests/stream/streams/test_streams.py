@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.stream.streams.conftest import SHARED, WAYS
+from tests.stream.streams.conftest import ELSEWHERE, WAYS
 from tests.stream.streams.samples import EVENT, KINDS, ramp, samples
 from xspress3.errors import (
     ConfigurationError,
@@ -130,6 +130,23 @@ def test_data_of_another_type_or_shape_are_refused_before_anything_is_sent(way, 
     output.send(ramp(0, 1))
 
     assert reader.recv(timeout=5)[0] == 1
+
+
+@pytest.mark.parametrize("dtype", ["<f4", [("time", "<i8"), ("energy", "<f4")]])
+def test_values_that_are_masked_are_refused_because_they_would_look_measured(make_output, join, dtype):
+    output = make_output(protocol="inproc", dtype=dtype, shape=(-1,))
+    reader = join(output)
+    hidden = np.ma.masked_array(np.zeros(3, dtype), False)
+    plain = hidden.copy()
+    hidden[1] = np.ma.masked
+
+    with pytest.raises(ConfigurationError, match="masked"):
+        output.send(hidden)
+    output.send(plain)
+
+    index, data = reader.recv(timeout=5)
+    assert index == 3
+    assert type(data) is np.ndarray
 
 
 def test_an_array_larger_than_a_slot_goes_in_pieces(make_output, join):
@@ -586,7 +603,21 @@ def test_a_stream_that_was_closed_says_so_and_is_closed_twice_without_harm(way, 
         output.send(ramp(0, 1))
 
 
-@pytest.mark.parametrize("way", ["inproc", *SHARED])
+@pytest.mark.parametrize("way", ELSEWHERE)
+def test_where_somebody_may_come_back_an_end_is_told_once(make_output, join, way):
+    output = make_output(**WAYS[way])
+    reader = join(output)
+    output.send(ramp(0, 3))
+    output.close()
+
+    assert reader.recv(timeout=5)[0] == 3
+    with pytest.raises(StreamEndedError):
+        reader.recv(timeout=5)
+    with pytest.raises(StreamTimeoutError):
+        reader.recv(timeout=0.3)
+
+
+@pytest.mark.parametrize("way", ["inproc", "shared by inproc"])
 def test_where_nobody_can_come_back_each_read_after_the_end_says_so(make_output, join, way):
     output = make_output(**WAYS[way])
     reader = join(output)

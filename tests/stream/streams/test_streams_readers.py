@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -30,6 +31,12 @@ def narrow(way):
     """`way` with room for a few large chunks only."""
     options = {**WAYS[way], "queue_messages": 3}
     return {**options, **SMALL_RING} if way in SHARED else options
+
+
+def in_a_thread(action):
+    """What `action` gives, or raises, when another thread does it."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(action).result()
 
 
 def send_until_full(output, n_samples=LARGE, timeout=0.05):
@@ -429,6 +436,93 @@ def test_memory_can_be_borrowed_once_readers_have_given_it_back(make_output, joi
 
     with output.borrow(2, timeout=5):
         pass
+
+
+def test_readers_hear_of_a_sender_whose_memory_is_filled_for_long(make_output, join):
+    heartbeat = 0.5
+    output = make_output(**WAYS["shared by tcp"], heartbeat=heartbeat)
+    elsewhere = join({**output.params, "transfermode": "plaindata"})
+
+    with output.borrow(3) as memory:
+        with pytest.raises(StreamTimeoutError):  # and not that the sender died
+            elsewhere.recv(timeout=6 * heartbeat)
+        late = join(output, timeout=10)
+        memory[:] = ramp(0, 3)
+
+    for reader in (elsewhere, late):
+        index, data = reader.recv(timeout=10)
+        assert index == 3
+        assert np.array_equal(data, ramp(0, 3))
+
+
+@pytest.mark.parametrize("way", SHARED)
+def test_who_sends_while_memory_is_borrowed_waits_for_its_turn(make_output, join, way):
+    output = make_output(**WAYS[way])
+    reader = join(output)
+    output.send(ramp(0, 3))
+    sender = threading.Thread(target=lambda: output.send(ramp(8, 3)))
+
+    with output.borrow(5) as memory:
+        sender.start()
+        memory[:] = ramp(3, 5)
+        with pytest.raises(StreamTimeoutError):
+            in_a_thread(lambda: output.send(ramp(100, 3), timeout=0.05))
+    sender.join()
+
+    assert [reader.recv(timeout=5)[0] for _ in range(3)] == [3, 8, 11]
+    assert output.last_index == 11
+
+
+@pytest.mark.parametrize("way", SHARED)
+def test_who_borrows_can_do_nothing_else_with_the_stream_until_it_is_done(make_output, join, way):
+    output = make_output(**WAYS[way])
+    reader = join(output)
+    output.send(ramp(0, 3))
+
+    with output.borrow(3) as memory:
+        for action in (lambda: output.send(ramp(0, 3)), output.flush, output.reset_buffer_index):
+            with pytest.raises(StateError, match="is borrowed here"):
+                action()
+        with pytest.raises(StateError, match="is borrowed here"), output.borrow(3):
+            pass
+        memory[:] = ramp(3, 3)
+    output.send(ramp(6, 3))
+
+    assert [reader.recv(timeout=5)[0] for _ in range(3)] == [3, 6, 9]
+
+
+@pytest.mark.parametrize("way", SHARED)
+def test_a_stream_that_is_closed_while_it_is_borrowed_does_not_send_what_was_not_finished(
+    make_output, join, way
+):
+    output = make_output(**WAYS[way])
+    reader = join(output)
+    output.send(ramp(0, 3))
+
+    with pytest.raises(StateError, match="nothing was sent"), output.borrow(3):
+        output.close()
+
+    assert reader.recv(timeout=5)[0] == 3
+    with pytest.raises(StreamEndedError):
+        reader.recv(timeout=5)
+
+
+@pytest.mark.parametrize("way", SHARED)
+def test_closing_waits_for_another_thread_that_borrows(make_output, join, way):
+    output = make_output(**WAYS[way])
+    reader = join(output)
+    closer = threading.Thread(target=output.close)
+
+    with output.borrow(3) as memory:
+        closer.start()
+        closer.join(0.1)
+        assert closer.is_alive()
+        memory[:] = ramp(0, 3)
+    closer.join()
+
+    assert reader.recv(timeout=5)[0] == 3
+    with pytest.raises(StreamEndedError):
+        reader.recv(timeout=5)
 
 
 def test_borrowing_is_refused_where_it_could_not_keep_its_word(make_output):

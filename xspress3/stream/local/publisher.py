@@ -13,10 +13,10 @@ from xspress3.errors import ConfigurationError, StateError
 from xspress3.stream.backlog import Backlog
 from xspress3.stream.control import Hello
 from xspress3.stream.local.seat import Seat
-from xspress3.stream.messages import Alive, Block, Message
+from xspress3.stream.messages import Alive, Message
 from xspress3.stream.numbering import Numbering
 from xspress3.stream.outgoing import Outgoing, Thin
-from xspress3.stream.publisher import ReaderStatus, Samples
+from xspress3.stream.publisher import MakeBlock, ReaderStatus, Samples
 
 __all__ = ["LocalPublisher"]
 
@@ -103,18 +103,32 @@ class LocalPublisher:
         item.settle()
         return item
 
+    def send_straight(self, samples: Samples, block: MakeBlock) -> bool:
+        """As `send_samples`, where nobody needs more than `samples` or has to be waited for.
+
+        Else `False`, and nothing is done: `send_samples` knows what to do.
+        """
+        del block
+        with self._lock:
+            if self.is_closed or self._keeps_backlog:
+                return False
+            for seat in self._seats:
+                if not seat.is_lossless or seat.n_put - seat.n_taken >= seat.credit:
+                    return False
+            for seat in self._seats:
+                seat.put(samples)
+            self._backlog.advance(samples[0], samples[2] + 1)
+        return True
+
     def send_samples(
-        self,
-        samples: Samples,
-        block: Callable[[], Block],
-        give_up: Callable[[], bool] = lambda: False,
+        self, samples: Samples, block: MakeBlock, give_up: Callable[[], bool] = lambda: False
     ) -> None:
         """The short way for a chunk; `block` makes a message of it where a reader's contract needs one."""
         made: list[Outgoing] = []
 
         def item() -> Outgoing:
             if not made:
-                made.append(Outgoing(block()))
+                made.append(Outgoing(block(samples)))
             return made[0]
 
         def remember() -> None:
@@ -126,7 +140,7 @@ class LocalPublisher:
         self._send(samples, item, remember, give_up)
 
     def pass_on(
-        self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
+        self, samples: Samples, block: MakeBlock, give_up: Callable[[], bool] = lambda: False
     ) -> None:
         """As `Publisher.pass_on`."""
         if self._seats:

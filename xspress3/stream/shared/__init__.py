@@ -4,6 +4,7 @@
 records from one process to others, see `xspress3.stream.shared.slot_ring`.
 """
 
+from xspress3.stream.shared.ledger import EndedSession
 from xspress3.stream.shared.segment import SharedArray, SharedMem
 from xspress3.stream.shared.slot_ring import (
     Record,
@@ -16,6 +17,7 @@ from xspress3.stream.shared.slot_ring import (
 )
 
 __all__ = [
+    "EndedSession",
     "Record",
     "RecordFields",
     "RecordKind",

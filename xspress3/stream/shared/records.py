@@ -68,72 +68,78 @@ class Record:
             frames = np.frombuffer(record.memory, "<u4").reshape(record.n_frames, 4, 4096)
 
     `memory` is read-only, and holds the record until `release`; not a moment longer.
+
+    Attributes
+    ----------
+    values
+        What the ring says of it, in the order of `RECORD`: for who looks at each record of many.
     """
 
-    __slots__ = ("_reader", "_store", "_values", "memory")
+    __slots__ = ("_reader", "_store", "_whole", "values")
 
-    def __init__(self, reader: Holder, values: tuple[int, ...], memory: memoryview, store: Any) -> None:
+    def __init__(self, reader: Holder, values: tuple[int, ...], whole: memoryview, store: Any) -> None:
         self._reader: Holder | None = reader
-        self._values = values
+        self._whole = whole
         self._store = store
-        self.memory = memory
+        self.values = values
+
+    @property
+    def memory(self) -> memoryview:
+        """Its bytes, where they are."""
+        begin = self.values[OFFSET]
+        return self._whole[begin : begin + self.values[NBYTES]]
 
     @property
     def fields(self) -> RecordFields:
         """What the writer said about it."""
-        return RecordFields._make(self._values[:7])
-
-    @property
-    def values(self) -> tuple[int, ...]:
-        """What the ring says of it, in the order of `RECORD`: for who looks at each record of many."""
-        return self._values
+        return RecordFields._make(self.values[:7])
 
     @property
     def is_message(self) -> bool:
         """Whether it is a message and not a block."""
-        return self._values[0] == RecordKind.MESSAGE
+        return self.values[0] == RecordKind.MESSAGE
 
     @property
     def sequence(self) -> int:
         """As in `fields`."""
-        return self._values[2]
+        return self.values[2]
 
     @property
     def first_frame(self) -> int:
         """As in `fields`."""
-        return self._values[4]
+        return self.values[4]
 
     @property
     def n_frames(self) -> int:
         """As in `fields`."""
-        return self._values[5]
+        return self.values[5]
 
     @property
     def number(self) -> int:
         """Of the record in its ring, from 0."""
-        return self._values[NUMBER]
+        return self.values[NUMBER]
 
     @property
     def missed(self) -> int:
         """Records since the last one that were overwritten or passed over unseen; 0 for lossless."""
-        return self._values[MISSED]
+        return self.values[MISSED]
 
     @property
     def nbytes(self) -> int:
         """Size of `memory`."""
-        return self._values[NBYTES]
+        return self.values[NBYTES]
 
     @property
     def parts(self) -> list[memoryview]:
         """The parts as they were written."""
-        sizes = self._values[PART_BYTES : PART_BYTES + self._values[N_PARTS]]
+        sizes = self.values[PART_BYTES : PART_BYTES + self.values[N_PARTS]]
         return [self.memory[at : at + n] for at, n in zip(part_offsets(sizes), sizes, strict=False)]
 
     def release(self) -> None:
         """Give the slot back; in any order, and from any thread. Repeat calls do nothing."""
         reader, self._reader = self._reader, None
         if reader is not None:
-            reader._release(self._values[NUMBER], self._store)
+            reader._release(self.values[NUMBER], self._store)
 
     def __enter__(self) -> Record:
         return self

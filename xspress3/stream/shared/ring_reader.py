@@ -12,7 +12,8 @@ import numpy.typing as npt
 from xspress3.errors import ConfigurationError
 from xspress3.stream.contract import LOSSLESS, Contract
 from xspress3.stream.shared._library import CONTRACT_NAMES, OK, TIMEOUT, again, error_of, ffi, library, shut
-from xspress3.stream.shared.records import NBYTES, OFFSET, RECORD, Record
+from xspress3.stream.shared.ledger import EndedSession, read_ended
+from xspress3.stream.shared.records import RECORD, Record
 from xspress3.stream.shared.segment import SharedMem
 
 __all__ = ["RingReader"]
@@ -119,11 +120,17 @@ class RingReader:
                 return None
             raise error_of(rc, self._what)
         values = RECORD.unpack_from(self._record_buffer)
-        begin = values[OFFSET]
         memory = self._data if store is None else store.data.toreadonly()
         if memory is None:  # closed by another thread between the lines above
             raise error_of(self._lib.X3R_STOPPED, self._what)
-        return Record(self, values, memory[begin : begin + values[NBYTES]], store)
+        return Record(self, values, memory, store)
+
+    def ended_sessions(self) -> list[EndedSession]:
+        """The last sessions that are over, oldest first; also when this reader was taken off the list."""
+        if self._memories is None:
+            raise error_of(self._lib.X3R_STOPPED, self._what)
+        control = self._memories[1]
+        return read_ended(control.buffer[self._lib.x3r_control_bytes() :])
 
     def close(self) -> None:
         """Leave; what is held is given back. Repeat calls do nothing."""
@@ -189,7 +196,7 @@ def _attach(ring_id: str) -> tuple[SharedMem, SharedMem]:
         rc = library().x3r_control_id(ffi.from_buffer(data.buffer), data.nbytes, control_id)
         if rc != OK:
             raise error_of(rc, f"ring {ring_id}")
-        return data, SharedMem(library().x3r_control_bytes(), ffi.string(control_id).decode(), writeable=True)
+        return data, SharedMem(None, ffi.string(control_id).decode(), writeable=True)
     except BaseException:
         data.close()
         raise

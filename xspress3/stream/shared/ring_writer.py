@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from xspress3.errors import ConfigurationError, StateError, StreamTimeoutError
 from xspress3.stream.shared._library import CONTRACT_NAMES, OK, TIMEOUT, again, error_of, ffi, library, shut
+from xspress3.stream.shared.ledger import LEDGER_BYTES, EndedSession, note_ended
 from xspress3.stream.shared.records import FIELDS, RecordFields, RecordKind
 from xspress3.stream.shared.segment import SharedMem
 
@@ -81,8 +82,9 @@ class RingWriter:
             )
         self.name, self.n_slots, self.slot_bytes = name, n_slots, slot_bytes
         self._lib = lib
-        data, control = _make(nbytes, lib.x3r_control_bytes())
+        data, control = _make(nbytes, lib.x3r_control_bytes() + LEDGER_BYTES)
         self.ring_id = data.shm_id
+        self._control = control
         self._bytes = data.to_numpy(0, "u1", nbytes)
         pins = (ffi.from_buffer(data.buffer), ffi.from_buffer(control.buffer))
         fd, control_id = control.fileno(), control.shm_id.encode()
@@ -176,6 +178,11 @@ class RingWriter:
         """Give up what was borrowed: nobody sees it. Without anything borrowed this does nothing."""
         self._borrowed = None
         self._lib.x3r_abandon(self._writer)
+
+    def note_ended(self, ended: EndedSession) -> None:
+        """Remember how a session ended, for readers who do not see the message of it."""
+        if self._close.alive:
+            note_ended(self._control.buffer[-LEDGER_BYTES:], ended)
 
     @property
     def readers(self) -> list[RingReaderInfo]:

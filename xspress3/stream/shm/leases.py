@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 from xspress3.errors import StreamError
 from xspress3.stream.shared import Record, RingReader
+from xspress3.stream.shared.records import NUMBER
 
 __all__ = ["Lease", "Leases"]
 
@@ -21,32 +20,32 @@ class Leases:
 
     def __init__(self, ring: RingReader) -> None:
         self._ring = ring
-        self._n_held = 0
+        # Numbers of records. Without a lock, because the collector may end a lease in the middle of
+        # anything: what changes is one set, in single steps, and to close the ring twice does no harm.
+        self._held: set[int] = set()
         self._is_leaving = False
-        # Guards both; to be entered again, because the collector may end a lease in the middle of anything.
-        self._lock = threading.RLock()
 
-    def hold(self) -> None:
+    def hold(self, record: Record) -> None:
         """Count an array more."""
-        with self._lock:
-            self._n_held += 1
+        self._held.add(record.values[NUMBER])
 
     def give_back(self, record: Record) -> None:
         """The array that looked at `record` is gone."""
-        with contextlib.suppress(StreamError):  # who was taken off the list is told so when it reads
+        try:  # noqa: SIM105  # `suppress` would cost more than all the rest
             record.release()
-        with self._lock:
-            self._n_held -= 1
-            is_last = self._is_leaving and not self._n_held
-        if is_last:
-            self._ring.close()
+        except StreamError:
+            pass  # who was taken off the list is told so when it reads
+        self._held.discard(record.values[NUMBER])
+        if self._is_leaving:
+            self._close_when_free()
 
     def leave(self) -> None:
         """Leave the ring with the last array."""
-        with self._lock:
-            self._is_leaving = True
-            is_last = not self._n_held
-        if is_last:
+        self._is_leaving = True
+        self._close_when_free()
+
+    def _close_when_free(self) -> None:
+        if not self._held:
             self._ring.close()
 
 
@@ -60,7 +59,7 @@ class Lease:
     ) -> None:
         self._record = record
         self._leases = leases
-        leases.hold()
+        leases.hold(record)
         self.__array_interface__ = {**kind, "shape": shape, "data": (address, True)}
 
     def __del__(self) -> None:

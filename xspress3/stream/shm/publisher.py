@@ -14,10 +14,11 @@ import zmq
 from xspress3.errors import StreamTimeoutError
 from xspress3.stream.codec import encode
 from xspress3.stream.local import LocalPublisher
-from xspress3.stream.messages import Block, Message, SessionStart
+from xspress3.stream.messages import Block, Message, SessionEnd, SessionStart
 from xspress3.stream.outgoing import Outgoing, Thin
-from xspress3.stream.publisher import Publisher, ReaderStatus, Samples
+from xspress3.stream.publisher import MakeBlock, Publisher, ReaderStatus, Samples
 from xspress3.stream.shared import RecordFields, RecordKind, RingWriter
+from xspress3.stream.shm.missed import as_ended
 from xspress3.stream.shm.ring_name import BARE, RING, WHOLE
 
 __all__ = ["ShmPublisher"]
@@ -73,16 +74,18 @@ class ShmPublisher:
             message = replace(message, metadata={**message.metadata, RING: self.ring.ring_id})
             self._session_id = message.envelope.session_id or 0
         self._write(_fields(message), [bytes(part) for part in encode(message)], give_up)
+        if isinstance(message, SessionEnd):
+            self.ring.note_ended(as_ended(message))
         return self.control.send(message, is_borrowed=is_borrowed, thin=thin, give_up=give_up)
 
     def send_samples(
-        self, samples: Samples, block: Callable[[], Block], give_up: Callable[[], bool] = lambda: False
+        self, samples: Samples, block: MakeBlock, give_up: Callable[[], bool] = lambda: False
     ) -> None:
         """As `LocalPublisher.send_samples`; the ring has a copy when this returns."""
         self._write(self._bare(samples), samples[1], give_up)
         self.control.pass_on(samples, block, give_up)
 
-    def send_straight(self, samples: Samples, block: Callable[[], Block]) -> bool:
+    def send_straight(self, samples: Samples, block: MakeBlock) -> bool:
         """As `send_samples`, unless it must wait or the socket has readers: `False`, nothing is done."""
         if self.control.n_readers:
             return False
@@ -99,7 +102,7 @@ class ShmPublisher:
         memory: npt.NDArray[np.uint8] = self._retry(lambda: self.ring.borrow(n_bytes, _RETRY), give_up)
         return memory
 
-    def commit(self, samples: Samples, block: Callable[[], Block]) -> None:
+    def commit(self, samples: Samples, block: MakeBlock) -> None:
         """Publish what was borrowed."""
         self.ring.commit(self._bare(samples))
         self.control.pass_on(samples, block)

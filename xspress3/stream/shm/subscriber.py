@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import deque
 from dataclasses import replace
 from types import TracebackType
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from xspress3.errors import ProtocolError, ReaderDroppedError
 from xspress3.stream.codec import decode
-from xspress3.stream.contract import Contract, Delivery
+from xspress3.stream.contract import Contract
 from xspress3.stream.local import samples_block
 from xspress3.stream.messages import (
     Block,
@@ -25,12 +24,12 @@ from xspress3.stream.messages import (
     SessionStart,
     UnknownMessage,
 )
-from xspress3.stream.outbox import PASSED_OVER, TOO_SLOW
 from xspress3.stream.outgoing import thin_block
 from xspress3.stream.publisher import Samples
 from xspress3.stream.shared import Record, RecordKind, RingReader
-from xspress3.stream.shared.records import OFFSET
+from xspress3.stream.shared.records import NBYTES, OFFSET
 from xspress3.stream.shm.leases import Lease, Leases
+from xspress3.stream.shm.missed import gap, unseen_end
 from xspress3.stream.shm.ring_name import BARE, WHOLE, ring_of
 
 __all__ = ["ShmSubscriber"]
@@ -70,6 +69,7 @@ class ShmSubscriber:
         self._was_dropped = False
         self._look_at_start()
         self._is_greeted = False
+        self._has_ended = False
         self._next_frame: int | None = None
         self._next_sequence = 0
         self._queue: deque[Union[Message, Samples]] = deque()
@@ -84,8 +84,7 @@ class ShmSubscriber:
         """
         if self._queue:
             return self._queue.popleft()
-        record = self._read(timeout)
-        while record is not None:
+        while (record := self._read(timeout)) is not None:
             usual = self._usual(record)
             if usual is not None:
                 return usual
@@ -97,7 +96,7 @@ class ShmSubscriber:
                 self._queue.append(found)
             if self._queue:
                 return self._queue.popleft()
-            record = self._read(0)
+            timeout = 0
         return None
 
     def _sit_down(self, begin: str, beside: RingReader | None = None) -> None:
@@ -130,20 +129,45 @@ class ShmSubscriber:
             record.release()
             return None
         if isinstance(message, SessionStart):
-            self._start, self._is_greeted = message, True
+            self._tell_ended(session_id)
+            self._start, self._is_greeted, self._has_ended = message, True, False
             self._look_at_start()
             return message
         self._notice_session(session_id)
         found = message or self._block(record)
+        self._has_ended = self._has_ended or isinstance(message, SessionEnd)
         return found if self._is_greeted else self._greeted(found, record.missed + self._was_dropped)
 
     def _notice_session(self, session_id: int) -> None:
         """Go on in a session whose start was overwritten before we came by; all of one sender are alike."""
         if session_id > (self._start.envelope.session_id or 0):
-            envelope = replace(self._start.envelope, session_id=session_id, sequence=1)
-            self._start = replace(self._start, envelope=envelope, next_frame=0)
+            self._tell_ended(session_id)
+            self._start = self._start_of(session_id)
             self._look_at_start()
-            self._is_greeted = False
+            self._is_greeted = self._has_ended = False
+
+    def _start_of(self, session_id: int) -> SessionStart:
+        """What the start of another session said, but for when that was."""
+        return replace(
+            self._start,
+            envelope=replace(self._start.envelope, session_id=session_id, sequence=1),
+            next_frame=0,
+            is_repeat=True,
+            start_time_ns=0,
+            contract=str(self.contract),
+        )
+
+    def _tell_ended(self, session_id: int) -> None:
+        """Tell of what ended unseen before the session of this number: the rest of ours, and whole ones."""
+        mine = self._start.envelope.session_id or 0
+        at = None if self._has_ended else self._next_frame
+        for ended in self._ring.ended_sessions():
+            if ended.session_id == mine < session_id and at is not None:
+                self._queue.extend(unseen_end(self._start, self.contract, at, self._next_sequence, ended))
+            elif mine < ended.session_id < session_id:
+                start = self._start_of(ended.session_id)
+                self._queue.append(start)
+                self._queue.extend(unseen_end(start, self.contract, 0, 1, ended))
 
     def receive(self, timeout: float) -> Message | None:
         """As `take`, with a chunk as a block."""
@@ -152,6 +176,11 @@ class ShmSubscriber:
             end, array, sequence, time_ns = taken
             return samples_block(self._envelope(sequence, time_ns), end - len(array), array)
         return taken
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the end of the last session was told."""
+        return self._has_ended
 
     @property
     def is_connected(self) -> bool:
@@ -220,7 +249,7 @@ class ShmSubscriber:
             or sequence != self._next_sequence
             or session_id != self._usual_session
             or kind != RecordKind.BLOCK
-            or record.nbytes != n_frames * self._frame_bytes
+            or record.values[NBYTES] != n_frames * self._frame_bytes
         ):
             return None
         self._next_frame, self._next_sequence = first + n_frames, sequence + 1
@@ -275,27 +304,13 @@ class ShmSubscriber:
         if isinstance(found, SessionStart):
             self._next_frame, self._next_sequence = 0, 1
             return
-        step = self.contract.step
-        is_gap = (
-            first is not None
-            and self._next_frame is not None
-            and (first - 1) // step > (self._next_frame - 1) // step
-        )
         sequence = _sequence(found)
-        if is_gap and (was_dropped or not self.contract.is_lossless):
-            assert first is not None
-            assert self._next_frame is not None
-            is_wanted = self.contract.delivery is Delivery.LATEST
-            self._queue.append(
-                Loss(
-                    self._envelope(max(sequence - 1, self._next_sequence), time.time_ns()),
-                    self._next_frame,
-                    first - self._next_frame,
-                    PASSED_OVER if is_wanted else TOO_SLOW,
-                    first_sequence=self._next_sequence,
-                    by_contract=is_wanted,
-                )
-            )
+        may_miss = was_dropped or not self.contract.is_lossless
+        if may_miss and first is not None and self._next_frame is not None:
+            sequences = self._next_sequence, sequence - 1
+            loss = gap(self._start, self.contract, (self._next_frame, first), sequences)
+            if loss is not None:
+                self._queue.append(loss)
         self._next_sequence = sequence + 1
         end = _end_frame(found)
         self._next_frame = end if end is not None else self._next_frame

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from xspress3.stream import compression
+from xspress3.stream.local import LocalPublisher
 from xspress3.stream.messages import (
     ArrayInfo,
     Block,
@@ -25,7 +26,7 @@ from xspress3.stream.publisher import Samples
 from xspress3.stream.shm import ShmPublisher
 from xspress3.stream.streams.chunker import Chunk
 from xspress3.stream.streams.gatherer import SMALL_BYTES, Gatherer
-from xspress3.stream.streams.links import SocketPublisher, make_link, max_samples
+from xspress3.stream.streams.links import Link, SocketPublisher, make_link, max_samples
 from xspress3.stream.streams.options import StreamOptions
 
 __all__ = ["GATHER_TIME", "LEFT_OUT", "STREAM", "ChunkSender"]
@@ -59,6 +60,8 @@ class ChunkSender:
         That may leave in one piece.
     pending, gatherer
         What is whole and found no room; small chunks that wait for others. Looked at once for each chunk.
+    send_short
+        The short way of this link, for an array that is to leave as it is: whether it was taken.
     """
 
     def __init__(self, options: StreamOptions) -> None:
@@ -71,7 +74,9 @@ class ChunkSender:
         self._method = compression.find_method(options.compression)
         self.link = make_link(options, self.numbering)
         self.max_samples = max_samples(self.link, options)
-        self._ring = self._straight_ring()
+        self._straight = _straight_link(self.link, options)
+        self._straight_kind: tuple[tuple[int, ...], np.dtype[Any]] | None = None
+        self.send_short = self._joins_gathered if self._straight is None else self._send_straight
 
     # Sessions
 
@@ -103,8 +108,8 @@ class ChunkSender:
 
     # Chunks
 
-    def joins_gathered(self, data: Any) -> bool:
-        """The short way for many: put `data` to those that wait, when it is as they are."""
+    def _joins_gathered(self, data: Any) -> bool:
+        """Put `data` to those that wait, when it is as they are."""
         gatherer = self.gatherer
         if not gatherer.n_samples or type(data) is not np.ndarray or not gatherer.fits(data):
             return False
@@ -112,21 +117,19 @@ class ChunkSender:
         self.last_index += len(data)
         return True
 
-    def send_straight(self, data: Any) -> bool:
-        """The short way into shared memory: for an array that is a chunk as it is, while there is room.
+    def _send_straight(self, data: Any) -> bool:
+        """Hand over an array that is as the one before it, which was a chunk, while there is room.
 
-        It asks for less than `send_at_once`, which a chunk of 64 KiB notices: a third of what its sending
-        costs beside the copy.
+        It asks for less than `send_at_once`, which a chunk of 64 KiB notices.
         """
-        if self._ring is None or type(data) is not np.ndarray or self.pending or self.chunker.n_waiting:
+        if type(data) is not np.ndarray or (data.shape, data.dtype) != self._straight_kind:
             return False
-        options = self.options
-        if data.shape != options.shape or data.dtype != options.dtype:
+        assert self._straight is not None
+        end = self.last_index + len(data)
+        if not self._straight.send_straight((end, data, self.numbering.sequence, time.time_ns()), self.block):
             return False
-        samples = (self.last_index + len(data), data, self.numbering.sequence, time.time_ns())
-        if not self._ring.send_straight(samples, lambda: self.block(samples, data)):
-            return False
-        self.sent(samples)
+        self.numbering.sequence += 1
+        self.last_index = end
         return True
 
     def send_at_once(self, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> bool:
@@ -135,10 +138,13 @@ class ChunkSender:
             return False
         if not self._gathers(array, give_up):
             self._send_piece(self.last_index + len(array), array, give_up)
+            if self._straight is not None:
+                self._straight_kind = array.shape, array.dtype
         return True
 
     def add(self, array: npt.NDArray[Any], index: int | None) -> None:
         """Take samples that wait for others, or for `send_pending`; nothing may be gathered meanwhile."""
+        self._straight_kind = None  # what comes next has to wait for its turn
         if not self.chunker.n_waiting:
             self.chunker.seek(self.last_index)
         self.pending.extend(self.chunker.add(array, time.monotonic(), index))
@@ -162,7 +168,7 @@ class ChunkSender:
         if gatherer.n_samples:
             whole, piece = gatherer.whole()
             samples = self.samples(self.last_index, whole)
-            block = self.block(samples, whole, piece)
+            block = self.block(samples, piece)
             item = self.link.send(block, is_borrowed=True, give_up=give_up)
             self.sent(samples)
             gatherer.sent(item.tracker)
@@ -189,9 +195,9 @@ class ChunkSender:
         self.numbering.sequence += 1
         self.last_index = samples[0]
 
-    def block(self, samples: Samples, array: npt.NDArray[Any], piece: int = 0) -> Block:
+    def block(self, samples: Samples, piece: int = 0) -> Block:
         """The long form of a chunk, or of several of `piece` samples each, packed."""
-        end, _, _, time_ns = samples
+        end, array, _, time_ns = samples
         plain = np.ascontiguousarray(array)
         name = self.options.compression
         encoded = EncodedArray("data", plain.dtype, plain.shape, name, self._method.compress(plain))
@@ -201,13 +207,6 @@ class ChunkSender:
     def close(self) -> None:
         """Close the link; a second call does nothing."""
         self.link.close()
-
-    def _straight_ring(self) -> ShmPublisher | None:
-        """The shared memory into which arrays go that are all alike, a chunk each."""
-        link, n_samples = self.link, self.options.shape[0]
-        return (
-            link if isinstance(link, ShmPublisher) and n_samples > 0 and self._is_chunk(n_samples) else None
-        )
 
     def _is_chunk(self, n_samples: int) -> bool:
         """Whether so many samples make a chunk and a message of their own."""
@@ -244,5 +243,12 @@ class ChunkSender:
 
     def _send_piece(self, end: int, array: npt.NDArray[Any], give_up: Callable[[], bool]) -> None:
         samples = (end, array, self.numbering.sequence, time.time_ns())
-        self.link.send_samples(samples, lambda: self.block(samples, array), give_up)
+        self.link.send_samples(samples, self.block, give_up)
         self.sent(samples)
+
+
+def _straight_link(link: Link, options: StreamOptions) -> Union[LocalPublisher, ShmPublisher, None]:
+    """`link`, where arrays may be handed to it as they are."""
+    if isinstance(link, SocketPublisher) or (isinstance(link, LocalPublisher) and options.copy):
+        return None
+    return link

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, Union
@@ -10,31 +9,21 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
-from xspress3.errors import (
-    SenderDiedError,
-    SequenceGapError,
-    StateError,
-    StreamEndedError,
-    StreamTimeoutError,
-)
-from xspress3.stream.publisher import HEARTBEAT
+from xspress3.errors import SequenceGapError, StateError, StreamTimeoutError
+from xspress3.stream.streams.arrivals import Arrivals, Found
 from xspress3.stream.streams.filters import FilterFunction, apply_filters
 from xspress3.stream.streams.options import StreamOptions
 from xspress3.stream.streams.output import OutputStream
 from xspress3.stream.streams.ring_buffer import RingBuffer
 from xspress3.stream.streams.sample_reader import SampleReader, Told
-from xspress3.stream.streams.sources import Source, open_source
+from xspress3.stream.streams.sources import open_source
 from xspress3.stream.tracker import Gap, SessionTracker
 
 __all__ = ["InputStream"]
 
-_TURN = 0.1
-"""Seconds after which a wait looks whether the sender is still there."""
-_MISSED_HEARTBEATS = 3
 _QUEUE_MESSAGES = 64
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
-Found = Union[tuple[int, Array], Told]
 
 
 class InputStream:
@@ -58,8 +47,6 @@ class InputStream:
 
     Attributes
     ----------
-    params
-        Options of the stream, as the sender says.
     filters
         Functions of an array that each chunk passes before the user or the ring buffer gets it.
     on_loss
@@ -74,25 +61,27 @@ class InputStream:
         self.spec: dict[str, Any] = dict(spec or {})
         self.node = node
         self.name = name
-        self.params: dict[str, Any] = {}
         self.filters: list[FilterFunction] = []
         self.on_loss: Callable[[Gap], None] | None = None
         self.buffer: RingBuffer | None = None
-        self._source: Source | None = None
-        self._reader: SampleReader | None = None
         self._found: deque[Found] = deque()
-        self._is_silence_told = False
-        self._said: Mapping[str, Any] = {}  # what of `params` the stream has said
+        self._arrivals: Arrivals | None = None
+        self._params: dict[str, Any] = {}  # of the stream that was joined last
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Options of the stream, as the sender says; still there when it was left."""
+        return self._params if self._arrivals is None else self._arrivals.params
 
     @property
     def connected(self) -> bool:
         """Whether `connect` was called, and `close` was not."""
-        return self._source is not None
+        return self._arrivals is not None
 
     @property
     def last_index(self) -> int:
         """Number of the sample after the last one that came, or that is known not to come."""
-        return 0 if self._reader is None else self._reader.next_index
+        return 0 if self._arrivals is None else self._arrivals.reader.next_index
 
     @property
     def lost(self) -> int:
@@ -147,25 +136,26 @@ class InputStream:
         options.setdefault(
             "queue_messages", min(_QUEUE_MESSAGES, params.get("queue_messages", _QUEUE_MESSAGES))
         )
-        self.params = params
-        self._source = open_source(params, name=self.name, contract=wanted, timeout=timeout, **options)
-        self._reader = SampleReader(
-            self._source.endpoint,
+        self._params = params
+        source = open_source(params, name=self.name, contract=wanted, timeout=timeout, **options)
+        reader = SampleReader(
+            source.endpoint,
             array,
             self.spec,
             give=self._give,
             tell=self._tell,
             restart=self.reset_buffer_index,
         )
+        self._arrivals = Arrivals(source, reader, self._found, params)
         try:
-            self._wait_start(timeout, is_described)
+            self._arrivals.wait_start(timeout, is_described)
         except BaseException:
             self.close()
             raise
 
     def poll(self, timeout: float | None = None) -> bool:
         """Whether `recv` has something to say within `timeout` ms; `None` waits for it."""
-        return self._wait_found(None if timeout is None else timeout / 1000)
+        return self._need_arrivals().wait(None if timeout is None else timeout / 1000)
 
     def recv(self, return_data: bool | None = None, timeout: float | None = None) -> tuple[int, Any]:
         """The next chunk.
@@ -195,8 +185,9 @@ class InputStream:
         SenderDiedError
             When nothing is heard of the sender, not even signs of life; the next call waits for it.
         """
-        if not self._found and not self._wait_found(timeout):
-            raise StreamTimeoutError(f"nothing came from {self._need_source().endpoint} within {timeout} s")
+        if not self._found and not self._need_arrivals().wait(timeout):
+            endpoint = self._need_arrivals().source.endpoint
+            raise StreamTimeoutError(f"nothing came from {endpoint} within {timeout} s")
         found = self._found.popleft()
         if isinstance(found, tuple):
             return found if return_data is not False else (found[0], None)
@@ -208,7 +199,7 @@ class InputStream:
     @property
     def sample_type(self) -> tuple[np.dtype[Any], Shape]:
         """Type of an element and shape of a sample, after `filters`; `StateError` before the stream began."""
-        reader = self._need_reader()
+        reader = self._need_arrivals().reader
         info = reader.array_info(reader.need_start())
         return self._filtered(np.dtype(info.dtype), info.shape)
 
@@ -239,7 +230,7 @@ class InputStream:
         ConfigurationError
             For values that cannot be; what was kept before is still there.
         """
-        reader = self._need_reader()
+        reader = self._need_arrivals().reader
         info = reader.array_info(reader.need_start())
         dtype, shape = self.sample_type
         length = size if size is not None else self.params.get("buffer_size", 0)
@@ -267,12 +258,7 @@ class InputStream:
 
     def empty_queue(self) -> int:
         """Pass over all that has come and was not read; gives the number of samples."""
-        while self._fetch(0) and not (self._found and isinstance(self._found[-1], StreamEndedError)):
-            pass
-        passed = sum(len(found[1]) for found in self._found if isinstance(found, tuple))
-        ended = [found for found in self._found if isinstance(found, StreamEndedError)]
-        self._found = deque(ended[-1:])  # which is no sample that can be passed over
-        return passed
+        return self._need_arrivals().pass_over()
 
     def reset_buffer_index(self) -> None:
         """Let the ring buffer begin at 0 again."""
@@ -281,73 +267,17 @@ class InputStream:
 
     def close(self) -> None:
         """Leave the stream; a second call does nothing."""
-        source, self._source = self._source, None
-        self._found.clear()
-        self._reader = None
+        self._params = self.params
+        arrivals, self._arrivals = self._arrivals, None
         self._drop_buffer()
-        if source is not None:
-            source.close()
+        if arrivals is not None:
+            arrivals.close()
 
     def __enter__(self) -> InputStream:
         return self
 
     def __exit__(self, *_error: object) -> None:
         self.close()
-
-    # Waiting
-
-    def _wait_found(self, timeout: float | None) -> bool:
-        """Whether something was found within `timeout` s."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._found:
-            left = _TURN if deadline is None else deadline - time.monotonic()
-            if not self._fetch(max(min(left, _TURN), 0)):
-                self._check_sender()
-                if left <= 0 and not self._found:
-                    return False
-        return True
-
-    def _fetch(self, timeout: float) -> bool:
-        """Take one thing from the source; whether there was one."""
-        try:
-            taken = self._need_source().take(timeout)
-        except StreamEndedError as error:
-            self._found.append(error)
-            return True
-        if taken is None:
-            return False
-        self._is_silence_told = False
-        reader = self._need_reader()
-        reader.take(taken)
-        if reader.params is not self._said:
-            self._said = reader.params
-            self.params = {**self.params, **reader.params}
-        return True
-
-    def _check_sender(self) -> None:
-        source = self._need_source()
-        heartbeat = float(self.params.get("heartbeat", HEARTBEAT))
-        if source.silent_for > _MISSED_HEARTBEATS * heartbeat and not self._is_silence_told:
-            self._is_silence_told = True
-            self._found.append(
-                SenderDiedError(
-                    f"nothing was heard of {source.endpoint} for {source.silent_for:.1f} s; "
-                    f"a sign of life is due each {heartbeat} s"
-                )
-            )
-
-    def _wait_start(self, timeout: float, is_described: bool) -> None:
-        """Wait for the description of the stream; who is idle and no stream of samples may come later."""
-        deadline = time.monotonic() + timeout
-        while self._need_reader().start is None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise StreamTimeoutError(
-                    f"nobody answers at {self._need_source().endpoint} within {timeout} s"
-                )
-            has_heard = self._fetch(min(left, _TURN))
-            if has_heard and not is_described:
-                return
 
     # What comes
 
@@ -371,17 +301,12 @@ class InputStream:
 
     @property
     def _tracker(self) -> SessionTracker | None:
-        return None if self._reader is None else self._reader.tracker
+        return None if self._arrivals is None else self._arrivals.reader.tracker
 
-    def _need_reader(self) -> SampleReader:
-        if self._reader is None:
+    def _need_arrivals(self) -> Arrivals:
+        if self._arrivals is None:
             raise StateError("the stream is not connected")
-        return self._reader
-
-    def _need_source(self) -> Source:
-        if self._source is None:
-            raise StateError("the stream is not connected")
-        return self._source
+        return self._arrivals
 
     def _need_buffer(self) -> RingBuffer:
         if self.buffer is None:

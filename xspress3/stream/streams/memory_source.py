@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, Union
+from typing import Union
 
-from xspress3.errors import StreamEndedError, StreamError
+from xspress3.errors import SenderDiedError, StreamEndedError, StreamError
 from xspress3.stream.messages import Message, SessionStart
 from xspress3.stream.publisher import Samples
 from xspress3.stream.shm import ShmSubscriber, ring_of
@@ -47,28 +47,39 @@ class MemorySource:
         Raises
         ------
         StreamEndedError, SenderDiedError
-            Once, when the sender has closed the ring, or died; the next call waits for another sender.
+            Once, when the sender has closed the ring without an end of its session, or died; the next call
+            waits for another sender.
         """
-        taken: Union[Message, Samples, None] = self._read(timeout, ShmSubscriber.take)
-        return taken
-
-    def receive(self, timeout: float) -> Message | None:
-        """As `take`, with a chunk as a block."""
-        message: Message | None = self._read(timeout, ShmSubscriber.receive)
-        return message
-
-    def _read(self, timeout: float, read: Callable[[ShmSubscriber, float], Any]) -> Any:
-        inner = self._inner
-        if inner is None:
-            inner = self._inner = self._search()
+        inner = self._inner or self._look_for_sender()
         if isinstance(inner, Subscriber):
             return self._look_for_ring(inner, timeout)
         try:
-            return read(inner, timeout)
-        except StreamEndedError:
-            inner.close()
-            self._inner = None
-            raise
+            return inner.take(timeout)
+        except StreamEndedError as error:
+            self._leave(inner, error)
+            return None
+
+    def receive(self, timeout: float) -> Message | None:
+        """As `take`, with a chunk as a block."""
+        inner = self._inner or self._look_for_sender()
+        if isinstance(inner, Subscriber):
+            return self._look_for_ring(inner, timeout)
+        try:
+            return inner.receive(timeout)
+        except StreamEndedError as error:
+            self._leave(inner, error)
+            return None
+
+    def _look_for_sender(self) -> Subscriber:
+        self._inner = searching = self._search()
+        return searching
+
+    def _leave(self, ring: ShmSubscriber, error: StreamEndedError) -> None:
+        """Look for another sender from now on; raise `error` unless the last session has said so itself."""
+        ring.close()
+        self._inner = None
+        if isinstance(error, SenderDiedError) or not ring.has_ended:
+            raise error
 
     def _look_for_ring(self, socket: Subscriber, timeout: float) -> Message | None:
         message = socket.receive(timeout)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy.typing as npt
 import zmq
 
-from xspress3.errors import ConfigurationError, StateError, StreamTimeoutError
+from xspress3.errors import StateError, StreamTimeoutError
 from xspress3.stream.messages import EndReason
 from xspress3.stream.publisher import ReaderStatus
-from xspress3.stream.shm import ShmPublisher
+from xspress3.stream.streams.borrowing import abandon, lend, send_lent
 from xspress3.stream.streams.chunk_sender import GATHER_TIME, LEFT_OUT, STREAM, ChunkSender
 from xspress3.stream.streams.filters import FilterFunction
 from xspress3.stream.streams.links import public_key
@@ -69,6 +69,8 @@ class OutputStream:
         self.filters: list[FilterFunction] = []
         self._node = None if node is None else weakref.ref(node)
         self._lock = threading.RLock()  # guards all below
+        self._given_back = threading.Condition(self._lock)
+        self._borrower: int | None = None  # thread that fills memory of the stream, without the lock
         self._is_closing = False
         self._scaling: FilterFunction | None = None
         self._sender: ChunkSender | None = None
@@ -165,17 +167,15 @@ class OutputStream:
             Before `configure` and after `close`.
         """
         with self._lock:
-            sender = self._need_sender()
-            if index is None and self._is_plain:
-                if sender.gatherer.n_samples and sender.joins_gathered(data):
-                    return
-                if sender.send_straight(data):
-                    return
+            sender = self._sender
+            if sender is not None and index is None and self._is_plain and sender.send_short(data):
+                return
+            give_up = self._patience(timeout)
+            sender = self._wait_turn(give_up)
             self._raise_error()
             array = prepare(data, sender.options, self._stages)
             if not len(array):
                 return
-            give_up = self._patience(timeout)
             try:
                 if sender.pending:
                     sender.send_pending(give_up)
@@ -197,16 +197,20 @@ class OutputStream:
 
     @property
     def _is_plain(self) -> bool:
-        """Whether arrays go through nothing, and nothing has failed that is to be raised."""
-        return not self.filters and self._scaling is None and self._error is None
+        """Whether arrays go through nothing, wait for nobody, and nothing has failed that is to be raised."""
+        return not (self.filters or self._scaling or self._error or self._borrower)
 
     def flush(self, timeout: float | None = None) -> None:
         """Send what waits to fill a chunk; after a `StreamTimeoutError` it goes on waiting."""
         with self._lock:
-            sender, give_up = self._need_sender(), self._patience(timeout)
-            self._patiently(lambda: sender.send_gathered(give_up))
-            sender.flush()
-            self._patiently(lambda: sender.send_pending(give_up))
+            give_up = self._patience(timeout)
+            sender = self._wait_turn(give_up)
+            self._flush(sender, give_up)
+
+    def _flush(self, sender: ChunkSender, give_up: Callable[[], bool]) -> None:
+        self._patiently(lambda: sender.send_gathered(give_up))
+        sender.flush()
+        self._patiently(lambda: sender.send_pending(give_up))
 
     @contextmanager
     def borrow(self, n_samples: int, timeout: float | None = None) -> Iterator[npt.NDArray[Any]]:
@@ -214,34 +218,45 @@ class OutputStream:
 
         For `transfermode="sharedmem"` without filters, scale and offset, which could not be applied. An
         error inside sends nothing. The array must not be written any more once the block has ended.
+        Meanwhile readers get signs of life, and other threads that want to send wait for their turn.
         """
+        give_up = self._patience(timeout)
         with self._lock:
-            sender = self._need_sender()
-            link, options = sender.link, sender.options
-            if not isinstance(link, ShmPublisher):
-                raise StateError("borrow of a plain stream, allowed is transfermode='sharedmem'")
-            if self.filters or self._scaling is not None:
-                raise StateError("borrow of a stream with filters or scale and offset, allowed are none")
-            _check_length(n_samples, options.shape[0], sender.max_samples)
-            self.flush(timeout)
-            n_bytes, give_up = n_samples * options.bytes_per_sample, self._patience(timeout)
-            memory = self._patiently(lambda: link.borrow(n_bytes, give_up))
-            array = memory.view(options.dtype).reshape((n_samples, *options.shape[1:]))
-            try:
-                yield array
-            except BaseException:
-                link.ring.abandon()
-                raise
-            finally:
-                array.flags.writeable = False
-            samples = sender.samples(sender.last_index + n_samples, array)
-            link.commit(samples, lambda: sender.block(samples, array.copy()))
-            sender.sent(samples)
+            array = self._lend(n_samples, give_up)
+        try:
+            yield array
+        except BaseException:
+            self._take_back(array, is_wanted=False)
+            raise
+        self._take_back(array, is_wanted=True)
+
+    def _lend(self, n_samples: int, give_up: Callable[[], bool]) -> npt.NDArray[Any]:
+        sender = self._wait_turn(give_up)
+        if self.filters or self._scaling is not None:
+            raise StateError("borrow of a stream with filters or scale and offset, allowed are none")
+        self._flush(sender, give_up)
+        array: npt.NDArray[Any] = self._patiently(lambda: lend(sender, n_samples, give_up))
+        self._borrower = threading.get_ident()
+        return array
+
+    def _take_back(self, array: npt.NDArray[Any], is_wanted: bool) -> None:
+        """Send what was borrowed, or forget it; whoever waits has its turn."""
+        array.flags.writeable = False
+        with self._lock:
+            is_still_lent = self._borrower is not None
+            self._borrower = None
+            self._given_back.notify_all()
+            if is_wanted and not is_still_lent:
+                raise StateError("the stream was closed while its memory was borrowed: nothing was sent")
+            if is_wanted:
+                send_lent(self._need_sender(), array)
+            elif is_still_lent:
+                abandon(self._need_sender())
 
     def reset_buffer_index(self) -> None:
         """Begin to number samples at 0 again; readers are told."""
         with self._lock:
-            sender = self._need_sender()
+            sender = self._wait_turn(self._closes)
             self._end(EndReason.RESTARTED, "numbers begin at 0 again")
             sender.chunker.reset_index()
             give_up = self._patience(sender.options.linger)
@@ -256,6 +271,7 @@ class OutputStream:
             What sending in the background failed with, unless `send` has raised it.
         """
         self._is_closing = True  # without the lock: a send that waits shall give up
+        self._wait_given_back()
         if self._ticker is not None:
             self._ticker.close(10.0)
         with self._lock:
@@ -290,6 +306,25 @@ class OutputStream:
             self._error = self._error or error
 
     # Waiting
+
+    def _wait_turn(self, give_up: Callable[[], bool]) -> ChunkSender:
+        """The sender, once nobody borrows its memory any more; waits without the lock."""
+        while self._borrower is not None:
+            if self._borrower == threading.get_ident():
+                raise StateError("memory of the stream is borrowed here, allowed once it was given back")
+            if give_up():
+                raise self._gave_up()
+            self._given_back.wait(_TICK)
+        return self._need_sender()
+
+    def _wait_given_back(self) -> None:
+        """Let another thread send what it borrows; what this one borrows is not sent any more."""
+        with self._lock:
+            while self._borrower not in (None, threading.get_ident()):
+                self._given_back.wait(_TICK)
+            if self._borrower is not None:
+                self._borrower = None
+                abandon(self._need_sender())
 
     def _patience(self, timeout: float | None) -> Callable[[], bool]:
         """Says when to wait no longer."""
@@ -349,10 +384,3 @@ class OutputStream:
         if self._sender is None:
             raise StateError("the stream is not configured, or was closed")
         return self._sender
-
-
-def _check_length(n_samples: int, fixed: int, most: int) -> None:
-    """Refuse to lend memory for so many samples; `fixed` is -1 where any number will do."""
-    if n_samples != (n_samples if fixed == -1 else fixed) or not 1 <= n_samples <= most:
-        allowed = f"1..{most}, as chunk_size and buffer_size make it" if fixed == -1 else fixed
-        raise ConfigurationError(f"borrow of {n_samples} samples, allowed are {allowed}")

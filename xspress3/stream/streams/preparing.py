@@ -34,11 +34,21 @@ def prepare(data: Any, options: StreamOptions, filters: Sequence[FilterFunction]
 
 
 def _as_array(data: Any, options: StreamOptions) -> npt.NDArray[Any]:
-    if isinstance(data, np.ndarray):
+    if type(data) is np.ndarray:
         return data
+    if isinstance(data, np.ma.MaskedArray) and _n_masked(data):
+        raise ConfigurationError(
+            f"data: {_n_masked(data)} values are masked and would arrive as if they were measured, "
+            "allowed is what data.filled(...) gives"
+        )
     if isinstance(data, (bytes, bytearray, memoryview)):
         try:
             return np.frombuffer(data, options.dtype).reshape(options.shape)
         except ValueError as error:
             raise ConfigurationError(f"data: {len(data)} bytes: {error}") from None
     return np.asarray(data)
+
+
+def _n_masked(data: np.ma.MaskedArray[Any, Any]) -> int:
+    """Values that are hidden, also those of fields of records."""
+    return int(np.count_nonzero(np.ma.flatten_mask(np.ma.getmaskarray(data))))

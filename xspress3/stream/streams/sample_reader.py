@@ -97,10 +97,17 @@ class SampleReader:
         ConfigurationError
             When the stream is not as `spec` says, or has no array of that name.
         """
-        if isinstance(taken, tuple):
-            self._take_samples(taken)
-        else:
+        if not isinstance(taken, tuple):
             self._take_message(taken)
+            return
+        end, array, sequence, _ = taken
+        tracker, first = self.tracker, taken[0] - len(array)
+        if tracker is None or not tracker.follow(first, end, sequence):
+            fed = self._need_tracker().jump(first, end, sequence)
+            self._lose(fed.gaps)
+            if not fed.is_new:
+                return
+        self._give(end, array)
 
     def need_start(self) -> SessionStart:
         """The start of the session; `StateError` before the first."""
@@ -117,16 +124,6 @@ class SampleReader:
                 return info
         names = [info.name for info in start.arrays]
         raise ConfigurationError(f"array: {self._array_name!r}, the stream has {names}")
-
-    def _take_samples(self, samples: Samples) -> None:
-        end, array, sequence, _ = samples
-        tracker = self._need_tracker()
-        if not tracker.follow(end - len(array), end, sequence):
-            fed = tracker.jump(end - len(array), end, sequence)
-            self._lose(fed.gaps)
-            if not fed.is_new:
-                return
-        self._give(end, array)
 
     def _take_message(self, message: Message) -> None:
         if isinstance(message, SessionStart):
