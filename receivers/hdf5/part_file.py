@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 
 from receivers.hdf5 import layout
 from receivers.hdf5.append import NOTHING, Before
+from receivers.hdf5.broken import abandon, close_once
 from receivers.hdf5.create import create_file, publish, reason_of
 from receivers.hdf5.naming import ExistingFile
 from xspress3.errors import SinkError
@@ -23,17 +23,6 @@ from xspress3.stream import Block
 from xspress3.stream.tracker import Gap
 
 __all__ = ["BrokenFileError", "PartEnd", "PartFile"]
-
-
-@contextlib.contextmanager
-def _quiet_destructors() -> Iterator[None]:
-    """Spare the user tracebacks of h5py's objects that cannot be closed properly any more."""
-    before = sys.unraisablehook
-    sys.unraisablehook = lambda _: None
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
 
 
 class BrokenFileError(SinkError):
@@ -241,8 +230,9 @@ class PartFile(ABC):
             entry["end_time"][()] = layout.fixed_text(layout.iso_time(end.time), layout.TEXT_BYTES)
             entry["end_reason"][()] = layout.fixed_text(end.reason, layout.TEXT_BYTES)
             entry["complete"][()] = end.is_complete and self._before.is_complete
+            self._file.flush()
             file, self._file = self._file, None
-            file.close()
+            close_once(file)
             self._check_replaced()
             _sync(self.path)
 
@@ -266,12 +256,10 @@ class PartFile(ABC):
 
     def _abandon(self) -> None:
         self.is_broken = True
+        self._datasets.clear()
         file, self._file = self._file, None
-        with _quiet_destructors():  # the cause is raised by the caller; these are its echoes
-            self._datasets.clear()
-            if file is not None:
-                with contextlib.suppress(Exception):
-                    file.close()
+        if file is not None:
+            abandon(file)
 
     def _write_gaps(self) -> None:
         gaps, self._gaps = self._gaps, []
