@@ -22,7 +22,10 @@ from xspress3.errors import SinkError
 from xspress3.stream import Block
 from xspress3.stream.tracker import Gap
 
-__all__ = ["BrokenFileError", "PartEnd", "PartFile"]
+__all__ = ["FAILURES", "BrokenFileError", "PartEnd", "PartFile"]
+
+FAILURES = (OSError, RuntimeError, ValueError, KeyError)
+"""What h5py raises when HDF5 or the disk fails."""
 
 
 class BrokenFileError(SinkError):
@@ -247,19 +250,20 @@ class PartFile(ABC):
         """Turn an error of HDF5 into a `SinkError`, and leave the file alone from then on."""
         try:
             yield
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            self._abandon()
-            raise BrokenFileError(
-                f"{action} to {self.path} failed: {reason_of(error)}; "
-                "the file is left as it was at its last flush"
-            ) from error
+        except FAILURES as error:
+            raise self._failed(action, error) from error
 
-    def _abandon(self) -> None:
+    def _failed(self, action: str, error: Exception) -> BrokenFileError:
+        """Leave the file alone from now on; gives what to raise."""
         self.is_broken = True
         self._datasets.clear()
         file, self._file = self._file, None
         if file is not None:
             abandon(file)
+        return BrokenFileError(
+            f"{action} to {self.path} failed: {reason_of(error)}; "
+            "the file is left as it was at its last flush"
+        )
 
     def _write_gaps(self) -> None:
         gaps, self._gaps = self._gaps, []

@@ -13,7 +13,7 @@ from receivers.hdf5 import layout
 from receivers.hdf5.append import reopen_file
 from receivers.hdf5.columns import COLUMNS, Columns, Rows
 from receivers.hdf5.naming import ExistingFile
-from receivers.hdf5.part_file import PartFile
+from receivers.hdf5.part_file import FAILURES, PartFile
 from xspress3.stream import Block, SessionStart
 
 __all__ = ["SessionFile"]
@@ -85,12 +85,16 @@ class SessionFile(PartFile):
         )
         rows = None if is_chunk else array.decode()
         end = first_row + block.n_frames
-        with self._guard(f"writing frames {block.first_frame}..{block.first_frame + block.n_frames - 1}"):
+        try:  # not `_guard`, which takes longer for each block than all else here
             self._grow(end)
             if rows is None:
                 self._histogram.id.write_direct_chunk((first_row, 0, 0), array.payload)
             else:
                 self._histogram[first_row:end] = rows
+        except FAILURES as error:
+            raise self._failed(
+                f"writing frames {block.first_frame}..{block.end_frame - 1}", error
+            ) from error
 
     def _grow(self, n_rows: int) -> None:
         # h5py's own `resize`, `shape` and `chunks` take longer than the write of a small chunk.
