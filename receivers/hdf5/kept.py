@@ -8,10 +8,11 @@ from typing import Union
 
 import zmq
 
+from receivers.payload import own_block
 from xspress3.stream import Block, EncodedArray
 from xspress3.stream.tracker import Gap
 
-__all__ = ["Kept", "own_block"]
+__all__ = ["Kept"]
 
 Item = Union[Block, Gap]
 
@@ -62,12 +63,6 @@ class Kept:
 
     def __iter__(self) -> Iterator[Item]:
         return iter(self._items)
-
-
-def own_block(block: Block) -> Block:
-    """`block` with copies of its payloads."""
-    arrays = tuple(replace(array, payload=bytes(array.payload)) for array in block.arrays)
-    return replace(block, arrays=arrays)
 
 
 def _is_ours(array: EncodedArray) -> bool:

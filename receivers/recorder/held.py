@@ -6,12 +6,12 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import Union
 
-from receivers.hdf5.kept import own_block
+from receivers.payload import own_block, payload_bytes
 from receivers.report import SessionReport
 from xspress3.stream import Block, SessionStart
 from xspress3.stream.tracker import Gap
 
-__all__ = ["NO_ROOM", "Held", "HeldQueue", "Item", "payload_bytes"]
+__all__ = ["NO_ROOM", "Held", "HeldQueue", "Item"]
 
 NO_ROOM = "no space on any disk, and the memory for waiting frames was full"
 
@@ -92,11 +92,6 @@ class HeldQueue:
             self._items[-1].item = replace(last, n_frames=last.n_frames + held.item.n_frames)
         else:
             self._items.append(held)
-
-
-def payload_bytes(block: Block) -> int:
-    """Bytes of the frames as they travel."""
-    return sum(len(array.payload) for array in block.arrays)
 
 
 def _follows(last: Gap, gap: Gap) -> bool:
