@@ -16,7 +16,7 @@ import numpy as np
 from receivers.hdf5 import layout
 from receivers.hdf5.append import NOTHING, Before
 from receivers.hdf5.broken import abandon, close_once
-from receivers.hdf5.create import create_file, publish, reason_of
+from receivers.hdf5.create import create_file, make_image, publish, reason_of
 from receivers.hdf5.naming import ExistingFile
 from xspress3.errors import SinkError
 from xspress3.stream import Block
@@ -127,10 +127,10 @@ class PartFile(ABC):
 
     def _make(self, policy: ExistingFile) -> None:
         """Make the file, and name it when it can be read."""
-        self._file, new = create_file(self.path.parent)
+        with self._guard("making the structure"):
+            image = make_image(self._build)
+        self._file, new = create_file(self.path.parent, image)
         try:
-            with self._guard("writing the structure"):
-                self._build(self._file)
             self._open(self._file)
             self.path = publish(new, self.path, policy)
         except SinkError:
@@ -140,13 +140,10 @@ class PartFile(ABC):
             raise
 
     def _open(self, file: h5py.File) -> None:
-        """Find what grows, and let readers in."""
-        with self._guard("writing the structure"):
+        """Find what grows."""
+        with self._guard("opening the structure"):
             self._datasets = self._find(file)
             self._datasets.update((name, file[layout.COUNTS][name]) for name in file[layout.COUNTS])
-            file.flush()
-            if not file.swmr_mode:
-                file.swmr_mode = True
 
     @abstractmethod
     def _build(self, file: h5py.File) -> None:

@@ -15,6 +15,7 @@ from receivers.hdf5.columns import COLUMNS, Columns, Rows
 from receivers.hdf5.naming import ExistingFile
 from receivers.hdf5.part_file import FAILURES, PartFile
 from receivers.hdf5.rows import RowWriter
+from receivers.hdf5.swmr import open_large
 from xspress3.stream import Block, SessionStart
 
 __all__ = ["SessionFile"]
@@ -56,7 +57,7 @@ class SessionFile(PartFile):
 
     def _find(self, file: h5py.File) -> dict[str, Any]:
         detector = file[layout.DETECTOR]
-        self._histogram: Any = detector[DATA]
+        self._histogram: Any = open_large(detector, DATA)
         self._chunk_rows = self._histogram.chunks[0]
         columns = {column.name: detector[column.name] for column in COLUMNS}
         self._rows_out = RowWriter(columns)
