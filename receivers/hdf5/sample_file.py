@@ -13,6 +13,7 @@ be data too, `counts/missing` and `blocks` tell for certain.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -108,9 +109,8 @@ class SampleFile(PartFile):
 
     def _find(self, file: h5py.File) -> dict[str, Any]:
         samples, blocks = file[SAMPLES], file[BLOCKS]
-        self._arrays: list[Any] = [
-            open_large(samples, _dataset_name(number, array)) for number, array in enumerate(self._start.arrays)
-        ]
+        names = itertools.starmap(_dataset_name, enumerate(self._start.arrays))
+        self._arrays: list[Any] = [open_large(samples, name) for name in names]
         found = {f"array {number}": dataset for number, dataset in enumerate(self._arrays)}
         return {**found, **{f"block {name}": blocks[name] for name, _ in _BLOCK_COLUMNS}}
 

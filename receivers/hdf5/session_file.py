@@ -96,9 +96,7 @@ class SessionFile(PartFile):
             else:
                 self._histogram[first_row:end] = rows
         except FAILURES as error:
-            raise self._failed(
-                f"writing frames {block.first_frame}..{block.end_frame - 1}", error
-            ) from error
+            raise self._failed(f"writing frames {block.first_frame}..{block.end_frame - 1}", error) from error
 
     def _grow(self, n_rows: int) -> None:
         # h5py's own `resize`, `shape` and `chunks` take longer than the write of a small chunk.

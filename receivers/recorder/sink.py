@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from receivers.hdf5.part_file import PartFile
+from receivers.payload import payload_bytes
 from receivers.recorder.held import NO_ROOM, Held, HeldQueue, Item
 from receivers.recorder.lock import StreamLock
 from receivers.recorder.options import Options
 from receivers.recorder.record import INDEX_INTERVAL, Record
 from receivers.recorder.recording import Recording, geometry_of
 from receivers.recorder.status import Counts, Meter
-from receivers.payload import payload_bytes
 from receivers.report import SessionReport
 from receivers.session import UNREADABLE
 from receivers.text import printable
