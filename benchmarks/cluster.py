@@ -21,16 +21,13 @@ from typing import Any
 import numpy as np
 import zmq
 
-from benchmarks.frames import N_CHANNELS, make_frames
+from benchmarks.frames import N_CHANNELS, frame_infos, make_arrays
 from benchmarks.rows import NOTHING, Row, Wanted
 from examples.dranspose.cluster import Cluster, Ingester, free_port
 from receivers.dranspose.results import FramesLost, FrameSums
 from receivers.dranspose.worker import XrfMapWorker
-from xspress3.model import N_BINS, SCALER_NAMES
 from xspress3.stream import (
-    ArrayInfo,
     Block,
-    EncodedArray,
     EndReason,
     Envelope,
     Numbering,
@@ -38,7 +35,6 @@ from xspress3.stream import (
     SessionEnd,
     SessionStart,
 )
-from xspress3.stream.compression import compress_bslz4
 from xspress3.stream.dialects import DialectPublisher, old_dialect
 
 __all__ = ["Plan", "cluster_rows"]
@@ -156,12 +152,8 @@ class _Senders:
 
     def __init__(self, old: DialectPublisher, ours: Publisher) -> None:
         self._old, self._ours = old, ours
-        frames = make_frames(BLOCK)
-        self._histogram = frames["histogram"]
-        self._scalers = np.stack(
-            [frames.get(name, np.zeros_like(frames["all_good"])) for name in SCALER_NAMES], axis=-1
-        ).astype("<u4")
-        self._packed = compress_bslz4(self._histogram)
+        self._arrays = make_arrays(BLOCK)
+        self._histogram, self._scalers = (array.decode() for array in self._arrays)
         self._session_id = 1763683200
 
     def _start(self, n_frames: int) -> SessionStart:
@@ -170,10 +162,7 @@ class _Senders:
             Envelope("xspress3", self._session_id, 0, time.time_ns()),
             n_frames,
             BLOCK,
-            (
-                ArrayInfo("histogram", "<u4", (N_CHANNELS, N_BINS), "counts", "bslz4"),
-                ArrayInfo("scalers", "<u4", (N_CHANNELS, len(SCALER_NAMES))),
-            ),
+            frame_infos(self._arrays),
             {"counting_time": 0.05},
             {
                 "clock_period": 12.5e-9,
@@ -216,11 +205,7 @@ class _Senders:
         return self._measured(cluster, n_frames, began)
 
     def _block(self, sequence: int, first_frame: int) -> Block:
-        arrays = (
-            EncodedArray("histogram", np.dtype("<u4"), self._histogram.shape, "bslz4", self._packed),
-            EncodedArray("scalers", np.dtype("<u4"), self._scalers.shape, "none", self._scalers.tobytes()),
-        )
-        return Block(self._envelope(sequence), first_frame, BLOCK, arrays)
+        return Block(self._envelope(sequence), first_frame, BLOCK, self._arrays)
 
     def _envelope(self, sequence: int) -> Envelope:
         return Envelope("xspress3", self._session_id, sequence, time.time_ns())

@@ -7,12 +7,17 @@ fluorescence lines on a weak background, so that the benchmark needs no recordin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["N_CHANNELS", "make_frames", "save_playback"]
+from xspress3.model import SCALER_NAMES
+from xspress3.stream import ArrayInfo, EncodedArray
+from xspress3.stream.compression import compress_bslz4
+
+__all__ = ["N_CHANNELS", "frame_infos", "make_arrays", "make_frames", "save_playback"]
 
 N_CHANNELS = 4
 N_BINS = 4096
@@ -55,6 +60,26 @@ def make_frames(n_frames: int, seed: int = 1) -> dict[str, npt.NDArray[np.uint32
 def _peak(bins: npt.NDArray[np.int64], centre: float, width: float) -> npt.NDArray[np.float64]:
     peak = np.exp(-0.5 * ((bins - centre) / width) ** 2)
     return peak / peak.sum()
+
+
+def make_arrays(n_frames: int) -> tuple[EncodedArray, ...]:
+    """The same as a streamer sends them: histograms compressed, all nine scalers as they are."""
+    frames = make_frames(n_frames)
+    histogram = frames["histogram"]
+    nothing = np.zeros_like(frames["all_good"])
+    scalers = np.stack([frames.get(name, nothing) for name in SCALER_NAMES], axis=-1)
+    packed = bytes(compress_bslz4(histogram))
+    return (
+        EncodedArray("histogram", histogram.dtype, histogram.shape, "bslz4", packed),
+        EncodedArray("scalers", scalers.dtype, scalers.shape, "none", scalers.tobytes()),
+    )
+
+
+def frame_infos(arrays: Sequence[EncodedArray]) -> tuple[ArrayInfo, ...]:
+    """What the start of a session says of `arrays`."""
+    return tuple(
+        ArrayInfo(array.name, array.dtype.str, array.shape[1:], "", array.compression) for array in arrays
+    )
 
 
 def save_playback(path: Path, frames: dict[str, npt.NDArray[np.uint32]]) -> Path:

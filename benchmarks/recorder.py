@@ -8,21 +8,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import zmq
 
-from benchmarks.frames import make_frames
+from benchmarks.frames import N_CHANNELS, frame_infos, make_arrays
 from benchmarks.rows import Row, Wanted
 from receivers.hdf5.writer import Hdf5Sink
 from receivers.receiver import Receiver
 from receivers.recorder.options import Options
 from receivers.recorder.sink import RecorderSink
 from receivers.sink import Sink
-from xspress3.model import N_SCALERS
 from xspress3.stream import (
-    ArrayInfo,
     Block,
-    EncodedArray,
     EndReason,
     Envelope,
     Numbering,
@@ -31,7 +27,6 @@ from xspress3.stream import (
     SessionStart,
     Subscriber,
 )
-from xspress3.stream.compression import compress_bslz4
 
 __all__ = ["recorder_rows"]
 
@@ -85,35 +80,20 @@ def _seconds(sink: Sink, n_blocks: int, number: int) -> float:
 
 
 def _send(publisher: Publisher, n_blocks: int, number: int) -> None:
-    arrays = _arrays()
+    arrays = make_arrays(FRAMES_PER_BLOCK)
     envelope = _envelopes(SESSION + number)
     while not publisher.n_readers:
         publisher.serve(0.05)
-    infos = tuple(
-        ArrayInfo(array.name, array.dtype.str, array.shape[1:], "", array.compression) for array in arrays
-    )
-    n_channels = arrays[0].shape[1]
-    detector = {"clock_period": 12.5e-9, "event_widths": [6] * n_channels}
+    n_frames = n_blocks * FRAMES_PER_BLOCK
+    detector = {"clock_period": 12.5e-9, "event_widths": [6] * N_CHANNELS}
     publisher.send(
-        SessionStart(envelope(), n_blocks * FRAMES_PER_BLOCK, FRAMES_PER_BLOCK, infos, detector=detector)
+        SessionStart(envelope(), n_frames, FRAMES_PER_BLOCK, frame_infos(arrays), detector=detector)
     )
     for block in range(n_blocks):
         publisher.send(Block(envelope(), block * FRAMES_PER_BLOCK, FRAMES_PER_BLOCK, arrays))
-    total = n_blocks * FRAMES_PER_BLOCK
-    publisher.send(SessionEnd(envelope(), EndReason.COMPLETE, total, total, 0))
+    publisher.send(SessionEnd(envelope(), EndReason.COMPLETE, n_frames, n_frames, 0))
 
 
 def _envelopes(session_id: int) -> Callable[[], Envelope]:
     sequence = iter(range(1 << 40))
     return lambda: Envelope("bench", session_id, next(sequence), time.time_ns())
-
-
-def _arrays() -> tuple[EncodedArray, ...]:
-    histogram = np.ascontiguousarray(make_frames(FRAMES_PER_BLOCK)["histogram"], dtype="<u4")
-    scalers = np.ones((*histogram.shape[:2], N_SCALERS), dtype="<u4")
-    return (
-        EncodedArray(
-            "histogram", histogram.dtype, histogram.shape, "bslz4", bytes(compress_bslz4(histogram))
-        ),
-        EncodedArray("scalers", scalers.dtype, scalers.shape, "none", scalers.tobytes()),
-    )

@@ -10,6 +10,7 @@ from typing import Union
 
 import numpy as np
 
+from receivers.payload import payload_bytes
 from receivers.report import MAX_GAPS_KEPT, Outcome, SessionReport
 from receivers.sink import Sink
 from xspress3.errors import ProtocolError
@@ -139,7 +140,7 @@ class Session:
             self._gaps.append(gap)
 
     def _write(self, block: Block) -> None:
-        self._size_bytes += sum(len(array.payload) for array in block.arrays)
+        self._size_bytes += payload_bytes(block)
         gap = Gap(block.first_frame, block.end_frame - block.first_frame, UNREADABLE)
         unreadable: ProtocolError | None = None
         for sink in self._sinks:

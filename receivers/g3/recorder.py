@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 from receivers.g3.loop import G3Loop
 from receivers.g3.source import G3Source
 from receivers.recorder.options import Options
 from receivers.recorder.status import StreamStatus
-from xspress3.errors import ShutdownTimeoutError
+from xspress3.worker import Worker
 
 __all__ = ["G3Recorder"]
 
@@ -38,9 +37,8 @@ class G3Recorder:
         """Never: what is written here knows no HDF5."""
         self._name = f"record-{source.host}:{source.port}"
         self._loop = G3Loop(source, options, notify)
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._error: BaseException | None = None
+        self._worker: Worker | None = None
+        self._error: Exception | None = None
 
     def __enter__(self) -> G3Recorder:
         return self
@@ -51,14 +49,13 @@ class G3Recorder:
     @property
     def is_recording(self) -> bool:
         """Whether it was started, and not stopped."""
-        return self._thread is not None
+        return self._worker is not None
 
     def start(self) -> None:
         """Begin to record; does nothing when it does already."""
-        if self._thread is None:
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name=self._name)
-            self._thread.start()
+        if self._worker is None:
+            self._worker = Worker(self._name, self._loop.run, self._failed)
+            self._worker.start()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Close the connection and the file, then raise what the thread died of.
@@ -68,12 +65,9 @@ class G3Recorder:
         ShutdownTimeoutError
             When that takes longer than `timeout` seconds, as with a disk or a name server that hangs.
         """
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
-            if self._thread.is_alive():
-                raise ShutdownTimeoutError(f"{self._thread.name} still runs after {timeout} s")
-            self._thread = None
+        if self._worker is not None:
+            self._worker.close(timeout)
+            self._worker = None
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -86,8 +80,5 @@ class G3Recorder:
         """What it is doing; not much older than a quarter of a second while it records."""
         return self._loop.status
 
-    def _run(self) -> None:
-        try:
-            self._loop.run(self._stop)
-        except BaseException as error:  # raised by stop()
-            self._error = error
+    def _failed(self, error: Exception) -> None:
+        self._error = error  # raised by stop()

@@ -19,10 +19,12 @@ import numpy as np
 
 from receivers.geometry import Geometry
 from receivers.hdf5 import layout
+from receivers.hdf5.broken import abandon
+from receivers.hdf5.swmr import open_swmr
 from xspress3.errors import SinkError
 from xspress3.stream import SessionStart
 
-__all__ = ["NOTHING", "Before", "open_swmr", "reopen_file"]
+__all__ = ["NOTHING", "Before", "reopen_file"]
 
 
 @dataclass(frozen=True)
@@ -59,22 +61,15 @@ def reopen_file(path: Path, start: SessionStart, geometry: Geometry) -> tuple[h5
         before = _look(file)
         _note_session(file, before, start)
         return file, before
-    except BaseException as error:
+    except (KeyError, AttributeError) as error:
         file.close()
-        if isinstance(error, (KeyError, AttributeError)):
-            raise SinkError(f"cannot append to {path}: it is not a file of this program, {error}") from error
+        raise SinkError(f"cannot append to {path}: it is not a file of this program, {error}") from error
+    except SinkError:
+        file.close()
         raise
-
-
-def open_swmr(path: Path) -> h5py.File:
-    """The file at `path`, for writing in SWMR mode; h5py itself can only change to that mode later."""
-    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
-    access.set_fclose_degree(h5py.h5f.CLOSE_STRONG)  # as h5py does
-    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
-    metadata, n_slots, _, preemption = access.get_cache()
-    access.set_cache(metadata, n_slots, layout.CACHE_BYTES, preemption)
-    flags = h5py.h5f.ACC_RDWR | h5py.h5f.ACC_SWMR_WRITE
-    return h5py.File(h5py.h5f.open(os.fsencode(path), flags, access))
+    except BaseException:
+        abandon(file)
+        raise
 
 
 def _check_shape(path: Path, file: h5py.File, geometry: Geometry) -> None:

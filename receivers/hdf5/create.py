@@ -1,19 +1,26 @@
-"""New files: made so that nothing that exists is touched unless somebody said so."""
+"""New files: made so that nothing that exists is touched unless somebody said so.
+
+Their structure is made in memory and written at once: what HDF5 cannot write while it makes a structure
+it may try again when it has given back the memory that it needs for that.
+"""
 
 from __future__ import annotations
 
 import errno
 import itertools
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 
 from receivers.hdf5 import layout
 from receivers.hdf5.naming import ExistingFile, candidates, clear_way
+from receivers.hdf5.swmr import open_swmr
 from xspress3.errors import SinkError
 
-__all__ = ["UNFINISHED", "RefusedFileError", "create_file", "publish", "reason_of"]
+__all__ = ["UNFINISHED", "RefusedFileError", "create_file", "make_image", "publish", "reason_of"]
 
 UNFINISHED = ".new"
 """End of the name of files without a frame; one that is found later is what a killed writer has left."""
@@ -30,8 +37,18 @@ def reason_of(error: Exception) -> str:
     return str(error) if number is None else os.strerror(number)
 
 
-def create_file(directory: Path) -> tuple[h5py.File, Path]:
-    """A new file in `directory` under a hidden name, to be made readable and then published.
+def make_image(build: Callable[[h5py.File], None]) -> bytes:
+    """The file that `build` makes out of an empty one."""
+    name = f".xspress3-{os.getpid()}-{threading.get_ident()}"  # two of one name would be one file
+    with h5py.File(name, "w", driver="core", backing_store=False, libver=layout.LIBVER) as file:
+        build(file)
+        file.flush()
+        image: bytes = file.id.get_file_image()
+    return image
+
+
+def create_file(directory: Path, image: bytes) -> tuple[h5py.File, Path]:
+    """`image` as a new file in `directory`, open in SWMR mode under a hidden name, to be published.
 
     Raises
     ------
@@ -41,7 +58,7 @@ def create_file(directory: Path) -> tuple[h5py.File, Path]:
     for number in itertools.count():
         path = directory / f".xspress3-{os.getpid()}-{number}{UNFINISHED}"
         if _claim(path):
-            return _open_claimed(path), path
+            return _fill(path, image), path
     raise AssertionError("numbers have an end")
 
 
@@ -95,9 +112,10 @@ def _claim(path: Path) -> bool:
     return True
 
 
-def _open_claimed(path: Path) -> h5py.File:
+def _fill(path: Path, image: bytes) -> h5py.File:
     try:
-        return h5py.File(path, "w", libver=layout.LIBVER, rdcc_nbytes=layout.CACHE_BYTES)
+        path.write_bytes(image)
+        return open_swmr(path)
     except (OSError, RuntimeError) as error:
         path.unlink(missing_ok=True)
         raise RefusedFileError(f"cannot create {path}: {reason_of(error)}") from error

@@ -8,8 +8,8 @@ from typing import Union
 
 import zmq
 
-from xspress3.stream import Block
-from xspress3.stream.messages import Buffer
+from receivers.payload import own_block
+from xspress3.stream import Block, EncodedArray
 from xspress3.stream.tracker import Gap
 
 __all__ = ["Kept"]
@@ -40,8 +40,7 @@ class Kept:
 
     def add_block(self, block: Block, size_bytes: int) -> None:
         """Keep `block` beyond the call for which its memory is lent."""
-        arrays = tuple(replace(array, payload=_own(array.payload)) for array in block.arrays)
-        self._items.append(replace(block, arrays=arrays))
+        self._items.append(block if all(map(_is_ours, block.arrays)) else own_block(block))
         self.size_bytes += size_bytes
         self.n_frames += block.n_frames
 
@@ -66,10 +65,11 @@ class Kept:
         return iter(self._items)
 
 
-def _own(payload: Buffer) -> Buffer:
-    """`payload` itself where nobody else writes there, as in what came over a socket, else a copy."""
+def _is_ours(array: EncodedArray) -> bool:
+    """Whether nobody else writes where the payload is, as in what came over a socket."""
+    payload = array.payload
     owner = payload.obj if isinstance(payload, memoryview) else payload
-    return payload if isinstance(owner, (bytes, zmq.Frame)) else bytes(payload)
+    return isinstance(owner, (bytes, zmq.Frame))
 
 
 def _end(gap: Gap) -> int:

@@ -161,8 +161,6 @@ def create_histogram(
         chunks=(rows, geometry.n_channels, geometry.n_bins),
         dtype="<u4",
         fillvalue=NO_COUNT,
-        # Room for two chunks: parts of a chunk must not be read, unpacked and packed one by one.
-        rdcc_nbytes=max(2 * rows * row_bytes, 1 << 20),
         **filters,
     )
     dataset.attrs.update(interpretation="spectrum", units="counts", long_name="counts")

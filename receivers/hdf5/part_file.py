@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,24 +15,17 @@ import numpy as np
 
 from receivers.hdf5 import layout
 from receivers.hdf5.append import NOTHING, Before
-from receivers.hdf5.create import create_file, publish, reason_of
+from receivers.hdf5.broken import abandon, close_once
+from receivers.hdf5.create import create_file, make_image, publish, reason_of
 from receivers.hdf5.naming import ExistingFile
 from xspress3.errors import SinkError
 from xspress3.stream import Block
 from xspress3.stream.tracker import Gap
 
-__all__ = ["BrokenFileError", "PartEnd", "PartFile"]
+__all__ = ["FAILURES", "BrokenFileError", "PartEnd", "PartFile"]
 
-
-@contextlib.contextmanager
-def _quiet_destructors() -> Iterator[None]:
-    """Spare the user tracebacks of h5py's objects that cannot be closed properly any more."""
-    before = sys.unraisablehook
-    sys.unraisablehook = lambda _: None
-    try:
-        yield
-    finally:
-        sys.unraisablehook = before
+FAILURES = (OSError, RuntimeError, ValueError, KeyError)
+"""What h5py raises when HDF5 or the disk fails."""
 
 
 class BrokenFileError(SinkError):
@@ -135,10 +127,10 @@ class PartFile(ABC):
 
     def _make(self, policy: ExistingFile) -> None:
         """Make the file, and name it when it can be read."""
-        self._file, new = create_file(self.path.parent)
+        with self._guard("making the structure"):
+            image = make_image(self._build)
+        self._file, new = create_file(self.path.parent, image)
         try:
-            with self._guard("writing the structure"):
-                self._build(self._file)
             self._open(self._file)
             self.path = publish(new, self.path, policy)
         except SinkError:
@@ -148,13 +140,10 @@ class PartFile(ABC):
             raise
 
     def _open(self, file: h5py.File) -> None:
-        """Find what grows, and let readers in."""
-        with self._guard("writing the structure"):
+        """Find what grows."""
+        with self._guard("opening the structure"):
             self._datasets = self._find(file)
             self._datasets.update((name, file[layout.COUNTS][name]) for name in file[layout.COUNTS])
-            file.flush()
-            if not file.swmr_mode:
-                file.swmr_mode = True
 
     @abstractmethod
     def _build(self, file: h5py.File) -> None:
@@ -241,8 +230,9 @@ class PartFile(ABC):
             entry["end_time"][()] = layout.fixed_text(layout.iso_time(end.time), layout.TEXT_BYTES)
             entry["end_reason"][()] = layout.fixed_text(end.reason, layout.TEXT_BYTES)
             entry["complete"][()] = end.is_complete and self._before.is_complete
+            self._file.flush()
             file, self._file = self._file, None
-            file.close()
+            close_once(file)
             self._check_replaced()
             _sync(self.path)
 
@@ -257,21 +247,20 @@ class PartFile(ABC):
         """Turn an error of HDF5 into a `SinkError`, and leave the file alone from then on."""
         try:
             yield
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
-            self._abandon()
-            raise BrokenFileError(
-                f"{action} to {self.path} failed: {reason_of(error)}; "
-                "the file is left as it was at its last flush"
-            ) from error
+        except FAILURES as error:
+            raise self._failed(action, error) from error
 
-    def _abandon(self) -> None:
+    def _failed(self, action: str, error: Exception) -> BrokenFileError:
+        """Leave the file alone from now on; gives what to raise."""
         self.is_broken = True
+        self._datasets.clear()
         file, self._file = self._file, None
-        with _quiet_destructors():  # the cause is raised by the caller; these are its echoes
-            self._datasets.clear()
-            if file is not None:
-                with contextlib.suppress(Exception):
-                    file.close()
+        if file is not None:
+            abandon(file)
+        return BrokenFileError(
+            f"{action} to {self.path} failed: {reason_of(error)}; "
+            "the file is left as it was at its last flush"
+        )
 
     def _write_gaps(self) -> None:
         gaps, self._gaps = self._gaps, []

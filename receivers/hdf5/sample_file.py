@@ -13,6 +13,7 @@ be data too, `counts/missing` and `blocks` tell for certain.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -26,6 +27,7 @@ import numpy.typing as npt
 from receivers.hdf5 import layout
 from receivers.hdf5.naming import ExistingFile, safe_name
 from receivers.hdf5.part_file import PartFile
+from receivers.hdf5.swmr import open_large
 from receivers.text import storable
 from xspress3.errors import ProtocolError
 from xspress3.stream import ArrayInfo, Block, SessionStart
@@ -107,9 +109,8 @@ class SampleFile(PartFile):
 
     def _find(self, file: h5py.File) -> dict[str, Any]:
         samples, blocks = file[SAMPLES], file[BLOCKS]
-        self._arrays: list[Any] = [
-            samples[_dataset_name(number, array)] for number, array in enumerate(self._start.arrays)
-        ]
+        names = itertools.starmap(_dataset_name, enumerate(self._start.arrays))
+        self._arrays: list[Any] = [open_large(samples, name) for name in names]
         found = {f"array {number}": dataset for number, dataset in enumerate(self._arrays)}
         return {**found, **{f"block {name}": blocks[name] for name, _ in _BLOCK_COLUMNS}}
 
@@ -185,7 +186,6 @@ def _create(group: h5py.Group, name: str, array: ArrayInfo, samples_per_block: i
         chunks=(rows, *array.shape),
         dtype=stored,
         fillvalue=fill_value(stored)[()] if stored.kind != "b" else None,
-        rdcc_nbytes=max(2 * row_bytes * rows, 1 << 20),
         **filters,
     )
     dataset.attrs["numpy_dtype"] = json.dumps(dtype.descr if dtype.names else dtype.str)

@@ -22,6 +22,7 @@ from receivers.hdf5.part_file import BrokenFileError, PartEnd, PartFile
 from receivers.hdf5.sample_file import SampleFile
 from receivers.hdf5.session_file import SessionFile
 from receivers.hdf5.space import MIN_FREE_BYTES, NoSpaceError, check_space
+from receivers.payload import payload_bytes
 from receivers.report import Outcome, SessionReport
 from xspress3.errors import SinkError
 from xspress3.stream import Block, SessionStart
@@ -29,8 +30,10 @@ from xspress3.stream.tracker import Gap
 
 __all__ = ["CONTINUED", "FileFacts", "FileSeries", "FileState"]
 
-MAX_KEPT_BYTES = 128 << 20
-"""Payload that may wait in memory for a flush; more of it makes one."""
+MAX_KEPT_BYTES = 32 << 20
+"""Payload that may wait in memory for a flush; more of it makes one.
+
+Of the time with uncompressed frames 21 % went into flushes with 8 MiB, 9 % with 32 MiB, 4 % with 128 MiB."""
 MAX_WAITING = 1 << 18
 """Frames whose scalers may wait for a flush."""
 RETRY_TIME = 1.0
@@ -142,7 +145,7 @@ class FileSeries:
         ProtocolError
             When the payload cannot be unpacked; the same.
         """
-        size_bytes = sum(len(array.payload) for array in block.arrays)
+        size_bytes = payload_bytes(block)
         for _ in range(len(self._directories) + 1):
             file = self._file_for(block.first_frame, size_bytes)
             try:

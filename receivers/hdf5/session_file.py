@@ -13,7 +13,9 @@ from receivers.hdf5 import layout
 from receivers.hdf5.append import reopen_file
 from receivers.hdf5.columns import COLUMNS, Columns, Rows
 from receivers.hdf5.naming import ExistingFile
-from receivers.hdf5.part_file import PartFile
+from receivers.hdf5.part_file import FAILURES, PartFile
+from receivers.hdf5.rows import RowWriter
+from receivers.hdf5.swmr import open_large
 from xspress3.stream import Block, SessionStart
 
 __all__ = ["SessionFile"]
@@ -55,9 +57,11 @@ class SessionFile(PartFile):
 
     def _find(self, file: h5py.File) -> dict[str, Any]:
         detector = file[layout.DETECTOR]
-        self._histogram: Any = detector[DATA]
+        self._histogram: Any = open_large(detector, DATA)
         self._chunk_rows = self._histogram.chunks[0]
-        return {DATA: self._histogram, **{column.name: detector[column.name] for column in COLUMNS}}
+        columns = {column.name: detector[column.name] for column in COLUMNS}
+        self._rows_out = RowWriter(columns)
+        return {DATA: self._histogram, **columns}
 
     @property
     def n_waiting(self) -> int:
@@ -72,7 +76,7 @@ class SessionFile(PartFile):
     def _store_waiting(self) -> None:
         for rows in self._columns.take():
             self._write_rows(rows)
-        self._grow_columns()
+        self._rows_out.grow(self._rows)  # frames that were lost behind the last one that came
 
     def _write_histogram(self, block: Block) -> None:
         """Put in the chunk as it came, or the rows of it where block and chunk differ."""
@@ -85,12 +89,14 @@ class SessionFile(PartFile):
         )
         rows = None if is_chunk else array.decode()
         end = first_row + block.n_frames
-        with self._guard(f"writing frames {block.first_frame}..{block.first_frame + block.n_frames - 1}"):
+        try:  # not `_guard`, which takes longer for each block than all else here
             self._grow(end)
             if rows is None:
                 self._histogram.id.write_direct_chunk((first_row, 0, 0), array.payload)
             else:
                 self._histogram[first_row:end] = rows
+        except FAILURES as error:
+            raise self._failed(f"writing frames {block.first_frame}..{block.end_frame - 1}", error) from error
 
     def _grow(self, n_rows: int) -> None:
         # h5py's own `resize`, `shape` and `chunks` take longer than the write of a small chunk.
@@ -99,20 +105,8 @@ class SessionFile(PartFile):
             self._rows = n_rows
 
     def _write_rows(self, rows: Rows) -> None:
-        first_row = rows.first + self._offset
-        end = first_row + rows.n_rows
-        for name, values in rows.values.items():
-            dataset = self._datasets[name]
-            if end > dataset.shape[0]:
-                dataset.resize(end, axis=0)
-            is_number = name == FRAME_NUMBER and self.first_row
-            dataset[first_row:end] = (
-                np.where(values < 0, values, values + self.first_row) if is_number else values
-            )
-
-    def _grow_columns(self) -> None:
-        """Give rows to frames that were lost behind the last one that came."""
-        for column in COLUMNS:
-            dataset = self._datasets[column.name]
-            if dataset.shape[0] < self._rows:
-                dataset.resize(self._rows, axis=0)
+        values = rows.values
+        if self.first_row:
+            numbers = values[FRAME_NUMBER]
+            values[FRAME_NUMBER] = np.where(numbers < 0, numbers, numbers + self.first_row)
+        self._rows_out.write(rows.first + self._offset, values)

@@ -12,9 +12,9 @@ from receivers.recorder.options import Options, Source
 from receivers.recorder.sink import Facts, RecorderSink
 from receivers.recorder.status import Counts, State, StreamStatus, free_bytes, seconds_to_full
 from receivers.text import printable
-from xspress3.errors import ShutdownTimeoutError
 from xspress3.stream import Subscriber
 from xspress3.stream.contract import LOSSLESS
+from xspress3.worker import Worker
 
 __all__ = ["StreamRecorder"]
 
@@ -62,22 +62,20 @@ class StreamRecorder:
         self._stream_id = source.stream_id
         self._link: tuple[bool, float | None] = (False, None)
         self._status_due = 0.0
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._error: BaseException | None = None
+        self._worker: Worker | None = None
+        self._error: Exception | None = None
         self._status = self._make_status(State.STOPPED)
 
     @property
     def is_recording(self) -> bool:
         """Whether it was started, and not stopped."""
-        return self._thread is not None
+        return self._worker is not None
 
     def start(self) -> None:
         """Begin to record; does nothing when it does already."""
-        if self._thread is None:
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name=f"xsp3-record-{self.source.endpoint}")
-            self._thread.start()
+        if self._worker is None:
+            self._worker = Worker(f"xsp3-record-{self.source.endpoint}", self._record_for_ever, self._failed)
+            self._worker.start()
 
     def stop(self, timeout: float = 30.0) -> None:
         """Leave the sender, close the files, and raise what the thread died of; may be started again.
@@ -87,12 +85,9 @@ class StreamRecorder:
         ShutdownTimeoutError
             When that takes longer than `timeout` s, as with a disk that hangs.
         """
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
-            if self._thread.is_alive():
-                raise ShutdownTimeoutError(f"{self._thread.name} still runs after {timeout} s")
-            self._thread = None
+        if self._worker is not None:
+            self._worker.close(timeout)
+            self._worker = None
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -113,21 +108,16 @@ class StreamRecorder:
 
     # The thread
 
-    def _run(self) -> None:
-        try:
-            self._record_for_ever()
-        except BaseException as error:  # raised by stop()
-            self._error = error
-            self._publish(State.FAILED)
-        else:
-            self._publish(State.STOPPED)
+    def _failed(self, error: Exception) -> None:
+        self._error = error  # raised by stop()
+        self._publish(State.FAILED)
 
-    def _record_for_ever(self) -> None:
+    def _record_for_ever(self, stop: threading.Event) -> None:
         pause = FIRST_PAUSE
-        while not self._stop.is_set():
+        while not stop.is_set():
             began = time.monotonic()
             try:
-                self._record()
+                self._record(stop)
             except Exception as error:  # whatever it is, the next session is to be recorded
                 self._note_death(error)
             else:
@@ -135,10 +125,11 @@ class StreamRecorder:
             if time.monotonic() - began > GOOD_WHILE:
                 pause = FIRST_PAUSE
             self._publish(State.FAILED)
-            self._stop.wait(pause)
+            stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+        self._publish(State.STOPPED)
 
-    def _record(self) -> None:
+    def _record(self, stop: threading.Event) -> None:
         """Receive until told to stop, or something breaks."""
         with Subscriber(
             self.source.endpoint, name=self.source.reader, contract=LOSSLESS, secure=self.source.secure
@@ -151,17 +142,17 @@ class StreamRecorder:
                 self._facts,
             )
             try:
-                self._receive(subscriber, sink)
+                self._receive(subscriber, sink, stop)
             finally:
                 sink.close()
                 self.is_broken = self.is_broken or sink.is_broken
                 self._look_at_sink(sink)
                 self._link = (False, None)
 
-    def _receive(self, subscriber: Subscriber, sink: RecorderSink) -> None:
+    def _receive(self, subscriber: Subscriber, sink: RecorderSink, stop: threading.Event) -> None:
         receiver = Receiver(subscriber, [sink], notify=self._notify, announce=self._notify)
-        while not self._stop.is_set():
-            receiver.run(sessions=1, idle_timeout=TURN, stop=self._stop)
+        while not stop.is_set():
+            receiver.run(sessions=1, idle_timeout=TURN, stop=stop)
             for report in receiver.reports:
                 self._notify(report.describe())
             receiver.reports.clear()

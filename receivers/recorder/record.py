@@ -88,7 +88,8 @@ class Record:
         self._first_frame = first_frame
         self._on_open = on_open
         self._missing: list[Gap] = []
-        self._index_due = self._flush_due = self._indexed_at = 0.0
+        self._index_due = self._indexed_at = 0.0
+        self._flush_due = time.monotonic() + options.flush_interval
         self._last_index: SessionIndex | None = None
         self._flush_interval = options.flush_interval
         self._index_path = index_path(options.data_dirs[0], stream_id, session_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -14,9 +13,8 @@ from receivers.recorder.known import NOTHING_KNOWN, Known, find_known
 from receivers.recorder.names import Shelf
 from receivers.recorder.options import Options
 from receivers.recorder.record import Record
-from receivers.recorder.rules import Decision, Part, Rules
+from receivers.recorder.rules import NOTHING, Decision, Part, Rules
 from receivers.report import SessionReport
-from xspress3.errors import SinkError
 from xspress3.stream import Block, EncodedArray, SessionStart
 from xspress3.stream.tracker import Gap
 
@@ -100,7 +98,7 @@ class Recording:
             if block is None:
                 return
             held.item = block
-            self._obey(self._decide(held.now, held.unix_time))
+            self._obey(self._rules.frame(held.now, held.unix_time, self._said))
             held.is_decided = True
         self._close_what_must()
         record = self._open(held.item.first_frame)
@@ -128,7 +126,7 @@ class Recording:
         """Close everything. A session of which nothing is known but losses gets a file that says so."""
         self._close_what_must()
         if self.record is None and self._gaps:
-            self._obey(self._decide(0.0, report.end_time))
+            self._obey(self._rules.frame(0.0, report.end_time, self._said))
             self._open(self._gaps[0].first_frame)
         if self.record is not None:
             self._tell_gaps(self.record)
@@ -153,16 +151,9 @@ class Recording:
             return block
         return _without_first(block, n_old) if n_old < block.n_frames else None
 
-    def _decide(self, now: float, unix_time: float) -> Decision:
-        """What the rules say to a frame; where names cannot be looked at, they were not asked."""
-        before = copy.copy(self._rules)
-        try:
-            return self._rules.frame(now, unix_time, self._said)
-        except SinkError:
-            self._rules = before
-            raise
-
     def _obey(self, decision: Decision) -> None:
+        if decision is NOTHING:
+            return
         if decision.close or decision.is_end:
             self._close = decision
         if decision.open is not None:
@@ -170,7 +161,9 @@ class Recording:
 
     def _close_what_must(self) -> None:
         decision, record = self._close, self.record
-        if decision is not None and record is not None:
+        if decision is None:
+            return
+        if record is not None:
             if decision.is_end:
                 record.cut(decision.why)
                 self._end_record(record)
@@ -204,6 +197,8 @@ class Recording:
         self.record = None
 
     def _tell_gaps(self, record: Record) -> None:
+        if not self._gaps:
+            return
         gaps, self._gaps = self._gaps, []
         for gap in gaps:
             record.lost(gap)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from xspress3.errors import ConfigurationError
+from xspress3.errors import ConfigurationError, SinkError
 
 __all__ = [
     "AGGREGATOR",
@@ -105,6 +105,7 @@ class Rules:
     - A frame of another session closes the file and opens that one's.
     - With flow control start and end close the file. Without it they mean nothing.
     - A sign of life is no frame: it does not keep a file open.
+    - Where the names cannot be looked at, `frame` raises `SinkError` and has not happened.
     - Ids made from the clock rise always, and none that the disk knows is used again; the parts of a
       session that is there already are counted on.
     """
@@ -133,10 +134,28 @@ class Rules:
     def frame(self, now: float, unix_time: float, session_id: int | None = None) -> Decision:
         """A frame came; `session_id` where it says one, 0 is none."""
         said = session_id if session_id is not None and 0 < session_id < MAX_SESSION_ID else None
+        if self._goes_on(now, said):
+            self._frame_at = now
+            return NOTHING
+        before = vars(self).copy()
+        try:
+            return self._begin_part(now, unix_time, said)
+        except SinkError:
+            vars(self).update(before)
+            raise
+
+    def _goes_on(self, now: float, said: int | None) -> bool:
+        """Whether the frame belongs into the open file."""
+        return (
+            self._open is not None
+            and said == self._said
+            and now - self._frame_at <= self.preset.gap
+            and now - self._opened_at <= self._time_per_file
+        )
+
+    def _begin_part(self, now: float, unix_time: float, said: int | None) -> Decision:
         closed = self._close_before(now, said)
         self._frame_at = now
-        if self._open is not None:
-            return NOTHING
         if self._session_id is None:
             self._session_id = self._choose(said, unix_time)
         self._said = said

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from receivers.hdf5.part_file import PartFile
-from receivers.recorder.held import NO_ROOM, Held, HeldQueue, Item, payload_bytes
+from receivers.payload import payload_bytes
+from receivers.recorder.held import NO_ROOM, Held, HeldQueue, Item
 from receivers.recorder.lock import StreamLock
 from receivers.recorder.options import Options
 from receivers.recorder.record import INDEX_INTERVAL, Record
@@ -22,6 +23,8 @@ from xspress3.stream.tracker import Gap
 
 __all__ = ["Facts", "RecorderSink"]
 
+TICK_INTERVAL = 0.02
+"""Seconds between two looks at what is due at least: blocks can come more often."""
 RETRY_TIME = 0.25
 """Seconds after which what no disk took is offered again."""
 
@@ -96,7 +99,7 @@ class RecorderSink:
         self._on_tick = on_tick
         self._recording: Recording | None = None
         self._lock: tuple[str, StreamLock] | None = None
-        self._retry_at = 0.0
+        self._retry_at = self._tick_due = 0.0
         self._without_index: list[Record] = []
         """Whose files are closed, and whose index no disk has taken yet."""
         self._index_due = 0.0
@@ -115,7 +118,7 @@ class RecorderSink:
         geometry_of(start)
         self._lock_stream(self._stream_id(start))
         self.facts.sessions += 1
-        self._take(start)
+        self._take_now(start)
 
     def write(self, block: Block) -> None:
         """Write the block, or keep it.
@@ -127,30 +130,30 @@ class RecorderSink:
         """
         if block.step != 1:
             raise ProtocolError(f"block with each {block.step}th frame, only whole ones can be recorded")
-        try:
-            self._take(block)
-            self._count(block)
-        finally:
-            self._count_given_up(block, self.queue.keep_last())
+        now, unix_time = time.monotonic(), time.time()
+        n_given_up = self._take(Held(now, unix_time, block))
+        self._count(block, now, unix_time)
+        self._count_given_up(block, n_given_up)
 
     def lost(self, gap: Gap) -> None:
         """Note frames that will not come."""
         self.facts.lost += gap.n_frames
         self.facts.last_loss = _describe(gap)
-        self._take(gap)
+        self._take_now(gap)
 
     def end(self, report: SessionReport) -> None:
         """Close the files, as soon as all is in them."""
         self.facts.duplicates += report.duplicates
-        self._take(report)
+        self._take_now(report)
 
     def tick(self) -> None:
         """Write what waits, flush, close what is due."""
         now = time.monotonic()
-        if now >= self._retry_at:
-            self._drain()
-            if self._recording is not None and not len(self.queue):
-                self._tick_recording(self._recording, now)
+        if now < self._tick_due:
+            return
+        self._tick_due = now + TICK_INTERVAL
+        if now >= self._retry_at and self._drain() and self._recording is not None:
+            self._tick_recording(self._recording, now)
         if self._without_index and now >= self._index_due:
             self._write_indexes()
         self._on_tick()
@@ -209,23 +212,41 @@ class RecorderSink:
 
     # The queue
 
-    def _take(self, item: Item) -> None:
-        self.queue.add(Held(time.monotonic(), time.time(), item))
-        if time.monotonic() >= self._retry_at:
-            self._drain()
+    def _take_now(self, item: Item) -> None:
+        self._take(Held(time.monotonic(), time.time(), item))
 
-    def _drain(self) -> None:
-        """Put what waits where it belongs, until something does not go."""
+    def _take(self, held: Held) -> int:
+        """Put `held` where it belongs, or behind what waits; gives the frames that this loses.
+
+        Raises
+        ------
+        ProtocolError
+            When its payload cannot be unpacked and it would not have to wait.
+        """
+        if held.now >= self._retry_at and self._drain() and self._goes(held):
+            return 0
+        return self.queue.add(held)
+
+    def _drain(self) -> bool:
+        """Put what waits where it belongs, until something does not go; whether all went."""
         while len(self.queue):
             try:
-                self._put(self.queue.head)
-            except ProtocolError as error:
-                self._pass_over(error)
-            except SinkError as error:
-                self._block(error)
-                return
+                if not self._goes(self.queue.head):
+                    return False
+            except ProtocolError:
+                self._pass_over(self.queue.head)
             self.queue.drop_head()
+        return True
+
+    def _goes(self, held: Held) -> bool:
+        """Put `held` where it belongs; `False` when it has to wait."""
+        try:
+            self._put(held)
+        except SinkError as error:
+            self._block(error)
+            return False
         self._unblock()
+        return True
 
     def _put(self, held: Held) -> None:
         item, recording = held.item, self._recording
@@ -242,12 +263,9 @@ class RecorderSink:
             recording.finish(item)
             self._retire(recording)
 
-    def _pass_over(self, error: ProtocolError) -> None:
-        """Leave out the block at the head; who has just called is told by `error`."""
-        if self.queue.is_head_lent:
-            self.queue.drop_head()
-            raise error
-        block = self.queue.head.item
+    def _pass_over(self, held: Held) -> None:
+        """Leave out a block that has waited and cannot be unpacked."""
+        block = held.item
         assert isinstance(block, Block)
         self._lose_here(Gap(block.first_frame, block.end_frame - block.first_frame, UNREADABLE))
 
@@ -281,20 +299,20 @@ class RecorderSink:
         self.facts.blocked = str(error)
 
     def _unblock(self) -> None:
-        self._retry_at = 0.0
         if self.facts.blocked:
+            self._retry_at = 0.0
+            self.facts.blocked = ""
             self._notify("writing goes on")
-        self.facts.blocked = ""
 
     # Counts
 
-    def _count(self, block: Block) -> None:
-        facts, now = self.facts, time.monotonic()
+    def _count(self, block: Block, now: float, unix_time: float) -> None:
+        facts = self.facts
         facts.received += block.n_frames
         facts.frame_at = now
         facts.frames.add(now, block.n_frames)
         facts.payload.add(now, payload_bytes(block))
-        facts.lag = time.time() - block.envelope.time_ns / 1e9
+        facts.lag = unix_time - block.envelope.time_ns / 1e9
 
     def _count_given_up(self, block: Block, n_frames: int) -> None:
         if n_frames:

@@ -180,7 +180,7 @@ def test_a_writer_that_follows_ends_with_its_standard_input(sender, tmp_path):
 REOPENS = """
 import os, signal, sys
 from pathlib import Path
-from receivers.hdf5.append import open_swmr
+from receivers.hdf5.swmr import open_swmr
 file = open_swmr(Path(sys.argv[1]))
 os.kill(os.getpid(), signal.SIGKILL)
 """

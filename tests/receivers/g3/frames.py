@@ -57,15 +57,20 @@ def scan(number: int, size: int = 8, **ids: Any) -> Any:
     return make("Scan", samples=values, **tags(number, **ids))
 
 
-def read(path: Path) -> list[Any]:
+def read(path: Path, *, may_be_torn: bool = False) -> list[Any]:
     """Frames of a file as the real library reads them; it raises where one is torn."""
     found: list[Any] = []
     reader = core.G3Reader(str(path))
-    while frames := reader.Process(None):
-        found += frames
+    try:
+        while frames := reader.Process(None):
+            found += frames
+    except RuntimeError:
+        if not may_be_torn:
+            raise
     return found
 
 
-def numbers(path: Path, kind: str = "Scan") -> list[int]:
+def numbers(path: Path, kind: str = "Scan", *, may_be_torn: bool = False) -> list[int]:
     """`frame_num` of the frames of a type in a file."""
-    return [frame["frame_num"] for frame in read(path) if frame.type == getattr(core.G3FrameType, kind)]
+    frames = read(path, may_be_torn=may_be_torn)
+    return [frame["frame_num"] for frame in frames if frame.type == getattr(core.G3FrameType, kind)]

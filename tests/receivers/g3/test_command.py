@@ -44,7 +44,7 @@ def test_what_was_recorded_is_whole_when_the_recorder_is_killed(program, raw_sen
         recording.process.kill()
         recording.wait(30)
 
-    found = numbers(path)
+    found = numbers(path, may_be_torn=True)  # a kill can end a write between two pages
     assert found == list(range(len(found)))
     assert len(found) >= 100
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from receivers.g3.framing import FrameSplitter
 from receivers.g3.intake import Intake
+from receivers.g3.loop import TURN
 from receivers.recorder.lock import StreamInUseError
 from receivers.recorder.rules import Preset
 from receivers.sessions.index import IndexState, SessionIndex, index_path
@@ -431,6 +433,36 @@ def test_frames_beyond_what_may_wait_are_counted_as_lost_with_the_reason(hand, t
     (path,) = blocked.rglob("*.g3")
     assert numbers(path) == [0, 1, 2]
     assert hand.intake.room.written == 3
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    path = tmp_path / "small"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(path)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a file system can be mounted by root only")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def test_recording_goes_on_within_two_seconds_after_space_has_come_back(hand, small_disk):
+    hand = hand(data_dirs=[small_disk])
+    begin(hand)
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(900 << 10))
+    hand.take(*(scan(number, size=1000) for number in range(2, 100)))
+    assert hand.intake.room.waiting_bytes > 0
+
+    ballast.unlink()
+    freed = hand.now
+    while hand.intake.room.waiting_bytes and hand.now < freed + 60:
+        hand.wait(TURN)  # as often as the loop asks
+
+    assert hand.now - freed < 2.0
+    hand.intake.close()
+    paths = sorted(small_disk.rglob("*.g3"))
+    assert [number for path in paths for number in numbers(path)] == list(range(2, 100))
 
 
 def test_a_second_directory_takes_over(hand, tmp_path):

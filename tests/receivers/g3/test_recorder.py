@@ -6,7 +6,6 @@ import itertools
 import os
 import socket
 import subprocess
-import time
 
 import pytest
 
@@ -192,15 +191,12 @@ def test_a_file_system_that_fills_up_and_is_freed_loses_no_frame(sender, record,
         wait_for(lambda: recorder.status().queue_bytes, "the disk never filled up")
         assert recorder.status().degraded
         ballast.unlink()
-        freed = time.monotonic()
         wait_written(recorder, 100)
-        taken = time.monotonic() - freed
         recorder.stop()
 
         paths = sorted(small.rglob("*.g3"))
         assert [number for path in paths for number in numbers(path)] == list(range(2, 100))
         assert recorder.status().counts.lost == 0
-        assert taken < 2.0 or os.getloadavg()[0] > 2
     finally:
         recorder.close()
         subprocess.run(["umount", str(small)], check=True)
