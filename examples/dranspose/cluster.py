@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ class Cluster:
         self._worker, self._reducer = worker, reducer
         self._n_workers = n_workers
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, tuple[list[str], dict[str, str]]] = {}
         self.controller_url = f"http://{LOOPBACK}:{free_port()}"
         self.reducer_url = f"http://{LOOPBACK}:{free_port()}"
         self._environment = {
@@ -135,7 +136,8 @@ class Cluster:
         self.wait(lambda: _listens(port), START_TIMEOUT, "redis listens")
 
     def _run(self, name: str, command: list[str], **environment: str) -> None:
-        with (self._directory / f"{name}.log").open("wb") as log:
+        self._commands[name] = command, environment
+        with (self._directory / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(  # programs named above
                 command,
                 cwd=REPOSITORY,
@@ -188,6 +190,17 @@ class Cluster:
         """What a process has printed."""
         return (self._directory / f"{name}.log").read_text(errors="replace")
 
+    def kill(self, name: str) -> None:
+        """End a process as a power cut does; what the others make of it is their affair."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def restart(self, name: str) -> None:
+        """Start a killed process again."""
+        command, environment = self._commands[name]
+        self._run(name, command, **environment)
+
     def pid(self, name: str) -> int:
         """Number of a process: `redis`, `controller`, `reducer`, `worker1`, `ingester-STREAM`."""
         return self._processes[name].pid
@@ -196,15 +209,20 @@ class Cluster:
         """Answer of the controller to `/api/v1/` and `path`, asked with `said` as JSON where it is given."""
         return _ask(f"{self.controller_url}/api/v1/{path}", said)
 
-    def post_map(self, stream: str, n_events: int, events_at_once: int = 1) -> None:
+    def post_map(
+        self, stream: str, n_events: int, events_at_once: int = 1, others: Sequence[str] = ()
+    ) -> None:
         """Let the cluster expect so many events of frames, `events_at_once` of them for the same worker.
 
+        Each event has a part of the `others`, too, streams of positions for example.
         When it returns, our ingester has joined the stream: what is armed now is not missed.
         """
         # On a busy machine a part may not be heard of for some seconds; then its streams are not known.
         self.wait(self._is_complete, START_TIMEOUT, "all parts know each other")
         entries = [[{"constraint": number // events_at_once}] for number in range(n_events)]
-        self.controller("sequence", {"parts": {"main": {stream: entries}}, "sequence": ["main"]})
+        self.controller(
+            "sequence", {"parts": {"main": dict.fromkeys((stream, *others), entries)}, "sequence": ["main"]}
+        )
         # A controller that is asked for the next map before it began with this one may never answer.
         self.wait(lambda: self.progress()["last_assigned"], START_TIMEOUT, "the map is given out")
 
@@ -220,6 +238,10 @@ class Cluster:
     def wait_finished(self, timeout: float) -> None:
         """Wait until all events of the map are done."""
         self.wait(lambda: self.progress()["finished"], timeout, "the map is done")
+
+    def stop(self) -> None:
+        """Give up what the map still waits for."""
+        self.controller("stop", {})
 
     def published(self, path: str) -> Any:
         """A value or an array that the reducer publishes; `KeyError` where there is none."""
