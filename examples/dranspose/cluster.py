@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -32,14 +33,30 @@ END_TIMEOUT = 5.0
 HTTP_TIMEOUT = 60.0
 TURN = 0.05
 ROOT = "/"
+PORTS = 20000, 32768
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A port of this machine that nobody uses just now."""
+    """A port of this machine that nobody uses just now, another one each time.
+
+    It is not one of those that the system gives to outgoing connections, which might take it before
+    the program comes up that it is meant for.
+    """
+    while True:
+        port = random.randrange(*PORTS)  # noqa: S311  # not a secret
+        if port not in _given and _can_bind(port):
+            _given.add(port)
+            return port
+
+
+def _can_bind(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -165,6 +182,7 @@ class Cluster:
             len(known) == self._n_workers
             and all(names == streams for names in known)
             and pinged == [self._n_workers] * len(streams)
+            and _have_parameters(config)
         )
 
     def wait(self, condition: Callable[[], object], timeout: float, what: str) -> None:
@@ -197,9 +215,25 @@ class Cluster:
         process.wait()
 
     def restart(self, name: str) -> None:
-        """Start a killed process again."""
+        """Start a killed process again, and wait until the controller knows the new one.
+
+        It knows the old one for 10 s longer, and takes no notice that it is gone.
+        """
+        before = self._identities()
         command, environment = self._commands[name]
         self._run(name, command, **environment)
+        self.wait(lambda: self._identities() - before, START_TIMEOUT, f"{name} is known")
+
+    def _identities(self) -> set[str]:
+        return {part["service_uuid"] for part in self._parts()}
+
+    def _parts(self) -> list[dict[str, Any]]:
+        """Workers, ingesters and reducer, as far as they are known to a controller that answers."""
+        try:
+            config = self.controller("config")
+        except OSError:
+            return []
+        return [part for part in (*config["workers"], *config["ingesters"], config["reducer"]) if part]
 
     def pid(self, name: str) -> int:
         """Number of a process: `redis`, `controller`, `reducer`, `worker1`, `ingester-STREAM`."""
@@ -268,6 +302,15 @@ class Cluster:
         _end(list(self._processes.values()))
         self._processes.clear()
         _end([redis] if redis else [])
+
+
+def _have_parameters(config: dict[str, Any]) -> bool:
+    """Whether all have them.
+
+    Otherwise the controller sends them again, and a part that hears of a map by that takes no part in it.
+    """
+    parts = (*config["workers"], *config["ingesters"], config["reducer"])
+    return all(part and part["parameters_hash"] == config["parameters_hash"] for part in parts)
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:

@@ -23,6 +23,8 @@ PANDA, PANDA_RAW, SECRET = "panda", "panda-raw", "secret"
 """Positions by two ingesters of dranspose, as JSON and as text; and ours, with keys."""
 HERE = "tests.receivers.dranspose.old_worker"
 PATIENCE = 60.0
+SESSIONS = iter(range(1763683200, 1 << 31))
+"""Numbers of sessions, each used once."""
 
 
 class Site:
@@ -92,22 +94,28 @@ class Panda:
 
 
 class RawPanda:
-    """The same as the box itself sends it: lines of text by TCP."""
+    """The same as the box itself sends it: lines of text by TCP. It listens before a map is posted."""
 
     def __init__(self, port: int) -> None:
         self._listener = socket.create_server(("127.0.0.1", port))
         self._listener.settimeout(PATIENCE)
+        self._socket: socket.socket | None = None
+
+    def accept(self) -> None:
+        """Wait for the ingester, which connects once a map has begun."""
         self._socket, _ = self._listener.accept()
         self._socket.settimeout(PATIENCE)
         assert self._socket.recv(1) == b"\n"
         self.send("OK\n")
 
     def send(self, text: str) -> None:
+        assert self._socket is not None
         self._socket.sendall(text.encode())
 
     def close(self) -> None:
-        self._socket.close()
         self._listener.close()
+        if self._socket is not None:
+            self._socket.close()
 
 
 def require_dranspose() -> None:
@@ -165,11 +173,8 @@ def fours_sender(site: Site) -> Iterator[Sender]:
     yield from _sender(site, FOUR)
 
 
-_SESSIONS = iter(range(1763683200, 1 << 31))
-
-
 def _sender(site: Site, stream: str) -> Iterator[Sender]:
     made = Sender(f"tcp://127.0.0.1:{site.ports[stream]}")
-    made.session_id = next(_SESSIONS)
+    made.session_id = next(SESSIONS)
     yield made
     made.close()

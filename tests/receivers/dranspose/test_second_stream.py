@@ -83,9 +83,10 @@ def test_positions_that_are_missing_or_none_put_frames_nowhere(site, cluster_sen
 
 
 def test_frames_go_where_the_lines_of_the_box_say(site, cluster_sender):
-    site.post(cluster_sender, 8, others=[PANDA_RAW])
     panda = RawPanda(site.ports[PANDA_RAW])
     try:
+        site.post(cluster_sender, 8, others=[PANDA_RAW])
+        panda.accept()
         panda.send(
             "arm_time: 2024-10-07T08:49:10.627Z\nmissed: 0\nprocess: Scaled\nformat: ASCII\nfields:\n"
             " INENC1.VAL double Mean 1 0 mm\n INENC2.VAL double Mean 1 0 mm\n COUNTER1.OUT uint32 Value\n\n"
