@@ -278,54 +278,6 @@ def _by_h5pyd(site, path):
     return json.loads(done.stdout)
 
 
-_WATCH = """
-import sys, time, h5pyd, json, numpy as np
-file = h5pyd.File("/", "r", endpoint=sys.argv[1])
-said = None
-while said is None or None in said:
-    image = file["/counts/in_window0"][()].reshape(-1)
-    now = [None if np.isnan(value) else value for value in image]
-    if now != said:
-        print(json.dumps(now), flush=True)
-    said = now
-    time.sleep(0.02)
-"""
-
-
-def test_an_open_h5pyd_file_shows_the_map_while_it_grows(site, cluster_sender):
-    if importlib.util.find_spec("h5pyd") is None:
-        pytest.skip("h5pyd is not installed: pip install 'h5pyd<1'")
-    site.post(cluster_sender, 12)
-    cluster_sender.start(12, metadata={"scan": {"shape": [3, 4]}})
-    cluster_sender.block(0)
-    ready = lambda: site.cluster.state()["frames"] == 4  # noqa: E731
-    site.meanwhile(lambda: site.cluster.wait(ready, PATIENCE, "four frames"), cluster_sender)
-    watch = [sys.executable, "-c", _WATCH, site.cluster.reducer_url]
-    with subprocess.Popen(watch, stdout=subprocess.PIPE, text=True) as client:
-        try:
-            _expect_shown(site, cluster_sender, client, 4)
-            cluster_sender.block(4)
-            _expect_shown(site, cluster_sender, client, 8)
-            cluster_sender.block(8)
-            cluster_sender.end(12)
-            _expect_shown(site, cluster_sender, client, 12)
-            site.finish(cluster_sender)
-        finally:
-            client.kill()
-
-
-def _expect_shown(site, sender, client, n_frames):
-    """The client comes to show so many frames, never a wrong number; each is twice its own."""
-    lines = []
-    truth = [2.0 * frame for frame in range(n_frames)]
-    while True:
-        site.meanwhile(lambda: lines.append(client.stdout.readline()), sender)
-        shown = json.loads(lines[-1])
-        assert all(value in (None, 2.0 * frame) for frame, value in enumerate(shown))
-        if shown[:n_frames] == truth:
-            return
-
-
 def test_its_own_ingester_gets_ten_scans_of_ten_frames_whole(site):
     config = StreamerConfig(
         data_port=site.ports[ONE], monitor_port=0, linger=0.2, old_dialects={"multipart": site.ports[OLD]}
