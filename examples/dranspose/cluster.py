@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,14 +33,30 @@ END_TIMEOUT = 5.0
 HTTP_TIMEOUT = 60.0
 TURN = 0.05
 ROOT = "/"
+PORTS = 20000, 32768
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """A port of this machine that nobody uses just now."""
+    """A port of this machine that nobody uses just now, another one each time.
+
+    It is not one of those that the system gives to outgoing connections, which might take it before
+    the program comes up that it is meant for.
+    """
+    while True:
+        port = random.randrange(*PORTS)  # noqa: S311  # not a secret
+        if port not in _given and _can_bind(port):
+            _given.add(port)
+            return port
+
+
+def _can_bind(port: int) -> bool:
     with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return False
+        return True
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,7 @@ class Cluster:
         self._worker, self._reducer = worker, reducer
         self._n_workers = n_workers
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, tuple[list[str], dict[str, str]]] = {}
         self.controller_url = f"http://{LOOPBACK}:{free_port()}"
         self.reducer_url = f"http://{LOOPBACK}:{free_port()}"
         self._environment = {
@@ -135,7 +153,8 @@ class Cluster:
         self.wait(lambda: _listens(port), START_TIMEOUT, "redis listens")
 
     def _run(self, name: str, command: list[str], **environment: str) -> None:
-        with (self._directory / f"{name}.log").open("wb") as log:
+        self._commands[name] = command, environment
+        with (self._directory / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(  # programs named above
                 command,
                 cwd=REPOSITORY,
@@ -163,6 +182,7 @@ class Cluster:
             len(known) == self._n_workers
             and all(names == streams for names in known)
             and pinged == [self._n_workers] * len(streams)
+            and _have_parameters(config)
         )
 
     def wait(self, condition: Callable[[], object], timeout: float, what: str) -> None:
@@ -188,6 +208,33 @@ class Cluster:
         """What a process has printed."""
         return (self._directory / f"{name}.log").read_text(errors="replace")
 
+    def kill(self, name: str) -> None:
+        """End a process as a power cut does; what the others make of it is their affair."""
+        process = self._processes.pop(name)
+        process.kill()
+        process.wait()
+
+    def restart(self, name: str) -> None:
+        """Start a killed process again, and wait until the controller knows the new one.
+
+        It knows the old one for 10 s longer, and takes no notice that it is gone.
+        """
+        before = self._identities()
+        command, environment = self._commands[name]
+        self._run(name, command, **environment)
+        self.wait(lambda: self._identities() - before, START_TIMEOUT, f"{name} is known")
+
+    def _identities(self) -> set[str]:
+        return {part["service_uuid"] for part in self._parts()}
+
+    def _parts(self) -> list[dict[str, Any]]:
+        """Workers, ingesters and reducer, as far as they are known to a controller that answers."""
+        try:
+            config = self.controller("config")
+        except OSError:
+            return []
+        return [part for part in (*config["workers"], *config["ingesters"], config["reducer"]) if part]
+
     def pid(self, name: str) -> int:
         """Number of a process: `redis`, `controller`, `reducer`, `worker1`, `ingester-STREAM`."""
         return self._processes[name].pid
@@ -196,15 +243,20 @@ class Cluster:
         """Answer of the controller to `/api/v1/` and `path`, asked with `said` as JSON where it is given."""
         return _ask(f"{self.controller_url}/api/v1/{path}", said)
 
-    def post_map(self, stream: str, n_events: int, events_at_once: int = 1) -> None:
+    def post_map(
+        self, stream: str, n_events: int, events_at_once: int = 1, others: Sequence[str] = ()
+    ) -> None:
         """Let the cluster expect so many events of frames, `events_at_once` of them for the same worker.
 
+        Each event has a part of the `others`, too, streams of positions for example.
         When it returns, our ingester has joined the stream: what is armed now is not missed.
         """
         # On a busy machine a part may not be heard of for some seconds; then its streams are not known.
         self.wait(self._is_complete, START_TIMEOUT, "all parts know each other")
         entries = [[{"constraint": number // events_at_once}] for number in range(n_events)]
-        self.controller("sequence", {"parts": {"main": {stream: entries}}, "sequence": ["main"]})
+        self.controller(
+            "sequence", {"parts": {"main": dict.fromkeys((stream, *others), entries)}, "sequence": ["main"]}
+        )
         # A controller that is asked for the next map before it began with this one may never answer.
         self.wait(lambda: self.progress()["last_assigned"], START_TIMEOUT, "the map is given out")
 
@@ -220,6 +272,10 @@ class Cluster:
     def wait_finished(self, timeout: float) -> None:
         """Wait until all events of the map are done."""
         self.wait(lambda: self.progress()["finished"], timeout, "the map is done")
+
+    def stop(self) -> None:
+        """Give up what the map still waits for."""
+        self.controller("stop", {})
 
     def published(self, path: str) -> Any:
         """A value or an array that the reducer publishes; `KeyError` where there is none."""
@@ -246,6 +302,15 @@ class Cluster:
         _end(list(self._processes.values()))
         self._processes.clear()
         _end([redis] if redis else [])
+
+
+def _have_parameters(config: dict[str, Any]) -> bool:
+    """Whether all have them.
+
+    Otherwise the controller sends them again, and a part that hears of a map by that takes no part in it.
+    """
+    parts = (*config["workers"], *config["ingesters"], config["reducer"])
+    return all(part and part["parameters_hash"] == config["parameters_hash"] for part in parts)
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:

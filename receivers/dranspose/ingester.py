@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
-from dranspose.event import StreamData
+import zmq
+from dranspose.event import InternalWorkerMessage, StreamData
 from dranspose.helpers.utils import cancel_and_wait
 from dranspose.ingesters.zmqsub_xspress3 import ZmqSubXspressIngester, ZmqSubXspressSettings
-from dranspose.protocol import StreamName
+from dranspose.protocol import StreamName, WorkerName
 from pydantic import UUID4, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -87,6 +88,19 @@ class Xspress3Ingester(ZmqSubXspressIngester):
         if inlet is not None:
             self._seen[stream] = inlet.source.key or self._seen.get(stream)
             await asyncio.to_thread(inlet.source.close)
+
+    async def _send_workermessages(self, workermessages: dict[WorkerName, InternalWorkerMessage]) -> None:
+        """Send to each worker, and go on without those that are gone.
+
+        The method of dranspose would end the map for all workers when one of them has died.
+        """
+        for worker, message in workermessages.items():
+            try:
+                await super()._send_workermessages({worker: message})
+            except zmq.ZMQError as error:
+                if error.errno != zmq.EHOSTUNREACH:
+                    raise
+                self._logger.error("worker %s is gone, and event %d with it", worker, message.event_number)
 
     async def finish_work(self) -> None:
         """Leave when the map is done, so that frames beyond it hold up nobody."""

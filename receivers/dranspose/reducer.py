@@ -6,7 +6,12 @@ dranspose serves `publish` over HTTP in the way of HDF5's own service, for h5pyd
                             known; counts as they were, and corrected for dead time; and the two axes
     /state                  `state` is waiting, running, unfinished, or the reason of the session's end; with
                             it stream_id, session_id, text, and the numbers of frames that are expected,
-                            on the map (frames), lost, and outside the map
+                            on the map (frames), lost, outside the map, and without a place (unplaced);
+                            of those on the map, how many fell on a pixel that had one (repeated); and,
+                            once the end was said, how many no worker has told of (missing)
+
+A session is `complete` only when each of its frames was told of: an end may be quicker than frames of
+another worker, and a worker that was killed tells nothing.
 """
 
 from __future__ import annotations
@@ -18,12 +23,24 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from receivers.dranspose.results import FramesLost, FrameSums, MapEnd, MapRefused, MapResult, MapStart
+from receivers.dranspose.results import (
+    OUTSIDE,
+    UNPLACED,
+    FramesLost,
+    FrameSums,
+    MapEnd,
+    MapRefused,
+    MapResult,
+    MapStart,
+)
+from xspress3.stream import EndReason
 
 __all__ = ["XrfMapReducer"]
 
 WAITING, RUNNING, UNFINISHED, FAILED = "waiting", "running", "unfinished", "failed"
 GROUPS = ("counts", "corrected")
+TOLD = ("frames", "lost", "outside", "unplaced")
+"""Numbers of frames by what became of them; each frame is in one of them."""
 UNKNOWN = -1
 """Stands for a number that nobody said."""
 
@@ -65,9 +82,8 @@ class XrfMapReducer:
     def finish(self, _parameters: Mapping[str, Any] | None = None) -> None:
         """The events of the map are used up; a session whose end was not among them stays unfinished."""
         with self.publish_rlock:
-            state = self.publish["state"]
-            if state["state"] == RUNNING:
-                state["state"] = UNFINISHED
+            if self._map is not None:
+                self._map.finish()
 
     def _take(self, said: MapResult) -> None:
         if isinstance(said, MapStart):
@@ -96,11 +112,11 @@ class _Map:
         self.start = start
         scan = start.scan
         shape = scan.n_rows, scan.n_columns
-        self._maps = {
-            group: {name: np.full(shape, np.nan) for name in start.regions}
-            for group in ("counts", "corrected")
-        }
+        self._maps = {group: {name: np.full(shape, np.nan) for name in start.regions} for group in GROUPS}
         self._seen = np.zeros(0, dtype=bool)
+        self._frame_of_pixel = np.full(scan.n_pixels, -1)
+        self._n_filled = 0
+        self._end: MapEnd | None = None
         self._state = _state(RUNNING, "", start.key, start.n_frames)
         self.publish: dict[str, Any] = {"state": self._state}
         for group, maps in self._maps.items():
@@ -114,20 +130,55 @@ class _Map:
     def take(self, said: MapResult) -> None:
         """Take a result; the same one again changes nothing."""
         if isinstance(said, FrameSums):
-            self._put("counts", said, said.counts)
-            self._put("corrected", said, said.corrected)
-            self._state["outside"] += self._n_new(said.frames[said.pixels < 0])
-            self._state["frames"] += self._n_new(said.frames[said.pixels >= 0])
+            self._place(said)
         elif isinstance(said, FramesLost):
             self._lose(said)
         elif isinstance(said, MapEnd):
-            self._state["state"] = said.outcome
+            self._end = said
             self._state["text"] = said.text or self._state["text"]
+        self._settle()
 
-    def _put(self, group: str, said: FrameSums, sums: npt.NDArray[Any]) -> None:
+    def _place(self, said: FrameSums) -> None:
         is_inside = said.pixels >= 0
-        for name, values in zip(self.start.regions, sums, strict=True):
-            self._maps[group][name].reshape(-1)[said.pixels[is_inside]] = values[is_inside]
+        self._put(said, np.flatnonzero(is_inside))
+        self._state["frames"] += self._n_new(said.frames[is_inside])
+        self._state["repeated"] = self._state["frames"] - self._n_filled
+        self._state["outside"] += self._n_new(said.frames[said.pixels == OUTSIDE])
+        self._state["unplaced"] += self._n_new(said.frames[said.pixels == UNPLACED])
+        self._state["text"] = said.text or self._state["text"]
+
+    def _put(self, said: FrameSums, columns: npt.NDArray[np.int64]) -> None:
+        """Put frames on their pixels; of several the last one stands, in whatever order they come."""
+        frames, pixels = said.frames[columns], said.pixels[columns]
+        self._n_filled += len(np.unique(pixels[self._frame_of_pixel[pixels] < 0]))
+        np.maximum.at(self._frame_of_pixel, pixels, frames)
+        stands = self._frame_of_pixel[pixels] == frames
+        for group, sums in zip(GROUPS, (said.counts, said.corrected), strict=True):
+            for name, values in zip(self.start.regions, sums, strict=True):
+                self._maps[group][name].reshape(-1)[pixels[stands]] = values[columns[stands]]
+
+    def finish(self) -> None:
+        """Nothing more will come."""
+        state = self._state
+        if state["state"] != RUNNING:
+            return
+        state["state"] = UNFINISHED
+        n_frames = state["frames_expected"] if self._end is None else self._end.n_frames
+        if n_frames != UNKNOWN:
+            state["missing"] = max(n_frames - self._n_told(), 0)
+        if state["missing"] > 0:
+            state["text"] = f"nothing came of {state['missing']} frames"
+
+    def _n_told(self) -> int:
+        return sum(self._state[name] for name in TOLD)
+
+    def _settle(self) -> None:
+        """Say how the session ended, unless it is complete but for frames that may come yet."""
+        if self._end is None:
+            return
+        self._state["missing"] = max(self._end.n_frames - self._n_told(), 0)
+        if self._end.outcome != EndReason.COMPLETE.value or not self._state["missing"]:
+            self._state["state"] = self._end.outcome
 
     def _lose(self, said: FramesLost) -> None:
         lost = np.arange(said.first_frame, said.first_frame + said.n_frames)
@@ -155,9 +206,9 @@ def _state(name: str, text: str = "", key: Any = ("", "", 0), n_frames: int | No
         "state": name,
         "text": text,
         "frames_expected": UNKNOWN if n_frames is None else n_frames,
-        "frames": 0,
-        "lost": 0,
-        "outside": 0,
+        **dict.fromkeys(TOLD, 0),
+        "repeated": 0,
+        "missing": UNKNOWN,
     }
 
 

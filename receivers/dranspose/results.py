@@ -13,7 +13,19 @@ import numpy.typing as npt
 from receivers.dranspose.source import SessionKey
 from receivers.scan import Scan
 
-__all__ = ["FrameSums", "FramesLost", "MapEnd", "MapRefused", "MapResult", "MapStart"]
+__all__ = [
+    "OUTSIDE",
+    "UNPLACED",
+    "FrameSums",
+    "FramesLost",
+    "MapEnd",
+    "MapRefused",
+    "MapResult",
+    "MapStart",
+]
+
+OUTSIDE, UNPLACED = -1, -2
+"""In place of a pixel: the frame belongs beyond the map, or nobody knows where it belongs."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +42,17 @@ class MapStart:
 
 @dataclass(frozen=True)
 class FrameSums:
-    """Sums of frames, axes (region, frame), with their numbers and their pixels, -1 outside the map."""
+    """Sums of frames, axes (region, frame), with their numbers and their pixels, `OUTSIDE` or `UNPLACED`.
+
+    `text` says why a frame has no place.
+    """
 
     key: SessionKey
     frames: npt.NDArray[np.int64]
     pixels: npt.NDArray[np.int64]
     counts: npt.NDArray[np.uint64]
     corrected: npt.NDArray[np.float64]
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,11 +67,12 @@ class FramesLost:
 
 @dataclass(frozen=True)
 class MapEnd:
-    """The session is over."""
+    """The session is over; it had `n_frames`, those that were lost included."""
 
     key: SessionKey
     outcome: str
     text: str
+    n_frames: int = 0
 
 
 @dataclass(frozen=True)

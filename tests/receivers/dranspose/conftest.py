@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import zmq
 
 from examples.dranspose.cluster import Cluster, Ingester, free_port
+from tests.keyring import Keyring, make_keyring
 from tests.receivers.conftest import Sender
 
 OLD, ONE, FOUR = "old", "xspress3", "fours"
 """Streams: the old dialect, ours with one frame in an event, and with four."""
+PANDA, PANDA_RAW, SECRET = "panda", "panda-raw", "secret"
+"""Positions by two ingesters of dranspose, as JSON and as text; and ours, with keys."""
 HERE = "tests.receivers.dranspose.old_worker"
 PATIENCE = 60.0
+SESSIONS = iter(range(1763683200, 1 << 31))
+"""Numbers of sessions, each used once."""
 
 
 class Site:
@@ -25,9 +34,9 @@ class Site:
         self.cluster = cluster
         self.ports = ports
 
-    def post(self, sender: Sender, n_events: int, stream: str = ONE) -> None:
+    def post(self, sender: Sender, n_events: int, stream: str = ONE, others: Sequence[str] = ()) -> None:
         """Post a map while `sender` answers whoever joins; they have joined afterwards."""
-        self.meanwhile(lambda: self.cluster.post_map(stream, n_events), sender)
+        self.meanwhile(lambda: self.cluster.post_map(stream, n_events, others=others), sender)
         assert sender._publisher.n_readers == 1
 
     def finish(self, sender: Sender) -> dict:
@@ -54,12 +63,80 @@ class Site:
             raise errors[0]
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+class Panda:
+    """The box that counts positions, as its sender of JSON messages; opened once a map is posted."""
+
+    def __init__(self, port: int) -> None:
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self._context.socket(zmq.XPUB)
+        self._socket.linger = 2000
+        self._socket.bind(f"tcp://127.0.0.1:{port}")
+
+    def start(self) -> None:
+        """Wait until dranspose listens, which makes a new socket for each map, and begin."""
+        assert self._socket.poll(int(PATIENCE * 1000)), "the ingester did not subscribe"
+        assert self._socket.recv() == b"\x01"
+        self._send("series-start", arm_time="2024-10-07T08:49:10.627Z")
+
+    def positions(self, first: int, rows: Sequence[float], columns: Sequence[float]) -> None:
+        fields = {"INENC2.VAL.Mean": list(rows), "INENC1.VAL.Mean": list(columns)}
+        self._send("data", frame_number=first, **fields)
+
+    def end(self) -> None:
+        self._send("series-end")
+
+    def _send(self, kind: str, **said: Any) -> None:
+        self._socket.send(json.dumps({"message_id": 1, "version": 1, "message_type": kind, **said}).encode())
+
+    def close(self) -> None:
+        self._socket.close()
+        self._context.term()
+
+
+class RawPanda:
+    """The same as the box itself sends it: lines of text by TCP. It listens before a map is posted."""
+
+    def __init__(self, port: int) -> None:
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self._listener.settimeout(PATIENCE)
+        self._socket: socket.socket | None = None
+
+    def accept(self) -> None:
+        """Wait for the ingester, which connects once a map has begun."""
+        self._socket, _ = self._listener.accept()
+        self._socket.settimeout(PATIENCE)
+        assert self._socket.recv(1) == b"\n"
+        self.send("OK\n")
+
+    def send(self, text: str) -> None:
+        assert self._socket is not None
+        self._socket.sendall(text.encode())
+
+    def close(self) -> None:
+        self._listener.close()
+        if self._socket is not None:
+            self._socket.close()
+
+
+def require_dranspose() -> None:
+    """Skip the test where the cluster cannot run."""
     pytest.importorskip("dranspose", reason="dranspose is not installed: pip install dranspose")
     if shutil.which("redis-server") is None:
         pytest.skip("no redis-server: apt-get install redis-server")
-    ports = {stream: free_port() for stream in (OLD, ONE, FOUR)}
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
+    """Of a server, and of the reader that our ingester is; it is listed when a test lets it in."""
+    keyring = make_keyring(Path(tmp_path_factory.mktemp("keys")))
+    (keyring.clients / "reader.key").unlink()
+    return keyring
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, keys: Keyring) -> Iterator[Site]:
+    require_dranspose()
+    ports = {stream: free_port() for stream in (OLD, ONE, FOUR, PANDA, PANDA_RAW, SECRET)}
     urls = {stream: f"tcp://127.0.0.1:{port}" for stream, port in ports.items()}
     ours = "receivers.dranspose:Xspress3Ingester"
     quick = {"XSPRESS3_SILENCE_TIMEOUT": "1", "XSPRESS3_PATIENCE": "60"}
@@ -67,11 +144,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         Ingester(OLD, "ZmqSubXspressIngester", urls[OLD]),
         Ingester(ONE, ours, urls[ONE], quick),
         Ingester(FOUR, ours, urls[FOUR], {**quick, "XSPRESS3_FRAMES_PER_EVENT": "4"}),
+        Ingester(PANDA, "ZmqSubPCAPIngester", urls[PANDA]),
+        Ingester(PANDA_RAW, "TcpPcapIngester", urls[PANDA_RAW]),
+        Ingester(SECRET, ours, urls[SECRET], {**quick, **_reader_keys(keys)}),
     ]
     names = {"worker": f"{HERE}:OldWorker", "reducer": f"{HERE}:OldReducer"}
     directory = Path(tmp_path_factory.mktemp("cluster"))
     with Cluster(directory, ingesters, **names) as cluster:
         yield Site(cluster, ports)
+
+
+def _reader_keys(keys: Keyring) -> dict[str, str]:
+    return {
+        "XSPRESS3_READER_KEY": str(keys.secret("reader")),
+        "XSPRESS3_SERVER_KEY": str(keys.public("server")),
+    }
 
 
 @pytest.fixture
@@ -86,11 +173,8 @@ def fours_sender(site: Site) -> Iterator[Sender]:
     yield from _sender(site, FOUR)
 
 
-_SESSIONS = iter(range(1763683200, 1 << 31))
-
-
 def _sender(site: Site, stream: str) -> Iterator[Sender]:
     made = Sender(f"tcp://127.0.0.1:{site.ports[stream]}")
-    made.session_id = next(_SESSIONS)
+    made.session_id = next(SESSIONS)
     yield made
     made.close()

@@ -185,6 +185,30 @@ def test_a_map_that_is_over_before_its_session_is_unfinished():
     assert state(reducer)["state"] == "unfinished"
 
 
+def test_a_session_is_complete_only_when_every_frame_was_told_of():
+    start, *frames, end = results(XrfMapWorker(), *SESSION)
+    reducer = XrfMapReducer()
+
+    give(reducer, [start, *frames[:4], end])
+    assert state(reducer) == {"state": "running", "frames": 4, "lost": 0, "outside": 0}
+    assert reducer.publish["state"]["missing"] == 2
+
+    give(reducer, frames[4:])
+    assert state(reducer)["state"] == "complete"
+    assert reducer.publish["state"]["missing"] == 0
+
+
+def test_frames_that_no_worker_told_of_leave_the_map_unfinished():
+    start, *frames, end = results(XrfMapWorker(), *SESSION)
+    reducer = XrfMapReducer()
+    give(reducer, [start, *frames[1:], end])
+
+    reducer.finish()
+
+    assert state(reducer)["state"] == "unfinished"
+    assert reducer.publish["state"]["text"] == "nothing came of 1 frames"
+
+
 def test_an_end_without_a_session_is_told():
     reducer = XrfMapReducer()
     worker = XrfMapWorker()
