@@ -66,7 +66,8 @@ def growing(sender, tmp_path):
         return path
 
     yield begin
-    sink._series.roll()
+    if sink._series is not None:
+        sink._series.roll()
 
 
 def calibrated(sender, calibration):
