@@ -54,6 +54,7 @@ figures: $(VENV)/complete
 
 screenshots: $(VENV)/complete
 	$(BIN)/python doc/take_screenshots.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'silx[full]' PyQt5
 	$(BIN)/python doc/take_viewer_pictures.py
 
 elements: $(VENV)/complete

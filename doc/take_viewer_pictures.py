@@ -1,6 +1,6 @@
 """Takes the pictures of a file in silx view and in h5web that the documentation shows.
 
-pip install '.[hdf5,readers]' 'silx[full]' PyQt5 playwright, Chromium, and npm, which fetches h5web
+pip install '.[test]' 'silx[full]' PyQt5, Chromium, and npm, which fetches h5web
 python doc/take_viewer_pictures.py
 """
 

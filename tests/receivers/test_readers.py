@@ -22,7 +22,7 @@ def needs(package):
     try:
         importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        pytest.skip(f"{package} is not installed: pip install '.[readers]'")
+        pytest.skip(f"{package} is not installed: pip install '.[test]'")
 
 
 def ask(code, path):
