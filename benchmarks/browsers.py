@@ -57,16 +57,21 @@ def _chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("google-chrome")
 
 
-def browser_rows(process: psutil.Process, address: str, what: str, seconds: float) -> list[Row]:
-    """One browser, then five, that look at the server `process` at `address`."""
+def browser_rows(process: psutil.Process, address: str, what: str, seconds: float, n_many: int) -> list[Row]:
+    """One browser, then `n_many`, that look at the server `process` at `address`."""
     with _browser() as browser:
-        one, five = (_watch(browser, process, address, n_pages, seconds) for n_pages in (1, 5))
+        one, many = (_watch(browser, process, address, n_pages, seconds) for n_pages in (1, n_many))
     return [
         Row(f"1 browser, {what}: read to drawn, median", one.age * 1e3, "ms", wanted=Wanted(most=150)),
         Row(f"1 browser, {what}: pictures", one.rate, "1/s", wanted=Wanted(least=9)),
-        Row(f"5 browsers, {what}: one core of the server", five.share * 100, "%", wanted=Wanted(most=25)),
-        Row(f"5 browsers, {what}: pictures of the slowest", five.rate, "1/s"),
-        Row(f"5 browsers, {what}: read to drawn, median", five.age * 1e3, "ms"),
+        Row(
+            f"{n_many} browsers, {what}: one core of the server",
+            many.share * 100,
+            "%",
+            wanted=Wanted(most=25),
+        ),
+        Row(f"{n_many} browsers, {what}: pictures of the slowest", many.rate, "1/s"),
+        Row(f"{n_many} browsers, {what}: read to drawn, median", many.age * 1e3, "ms"),
     ]
 
 

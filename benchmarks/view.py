@@ -46,8 +46,8 @@ class Looked:
     share: float
 
 
-def view_rows(seconds: float, pages: Sequence[int] = (5, 20)) -> list[Row]:
-    """Cost and pace for so many pages, and the streamer with and without five of them."""
+def view_rows(seconds: float, pages: Sequence[int] = (5, 20), n_browsers: int = 5) -> list[Row]:
+    """Cost and pace for so many pages, and so many real ones, and the streamer with and without five of them."""
     rows = []
     with _serving(CHANNELS, PERIOD, 0) as ports, _viewing(ports) as (process, address):
         for n_pages in pages:
@@ -60,7 +60,7 @@ def view_rows(seconds: float, pages: Sequence[int] = (5, 20)) -> list[Row]:
                 Row(f"{name}: read to received, median", found.latency * 1e3, "ms", wanted=Wanted(most=150)),
             ]
         if can_browse():
-            rows += browser_rows(process, address, f"{CHANNELS} x 4096 bins", seconds)
+            rows += browser_rows(process, address, f"{CHANNELS} x 4096 bins", seconds, n_browsers)
     return rows + _streamer_rows(seconds)
 
 

@@ -20,7 +20,7 @@ from xspress3.errors import ConfigurationError, Xspress3Error
 from xspress3.model import Acquisition, TriggerMode
 from xspress3.sdk import Roi
 from xspress3.sim.control import SimControl
-from xspress3.streamer import Session, Streamer
+from xspress3.streamer import Session, Streamer, Written
 
 __all__ = ["Hardware"]
 
@@ -92,6 +92,12 @@ class Hardware:
     def _close_writer(self) -> None:
         """Close the writer that is there now, which may be another than at first."""
         self.writer.close()
+
+    def note_written(self) -> None:
+        """Let the streamer's status say what the writer says, for who asks it rather than the device."""
+        status = self.writer.status
+        if status.session_id is not None and status.path:
+            self.streamer.note_written(status.session_id, Written(status.written, status.path))
 
     def revive_writer(self) -> WriterStatus | None:
         """Start another writer when the last one died; what that one said last, once, else `None`."""

@@ -175,6 +175,7 @@ class Supervisor(Record):
         self._look_after(hardware)
 
     def _watch_writer(self, hardware: Hardware, run: Run | None) -> None:
+        hardware.note_written()
         status = hardware.writer.status
         if status.state is not WriterState.DEAD:
             return

@@ -117,6 +117,8 @@ class _Map:
         self._frame_of_pixel = np.full(scan.n_pixels, -1)
         self._n_filled = 0
         self._end: MapEnd | None = None
+        self._is_finished = False
+        self._text = ""
         self._state = _state(RUNNING, "", start.key, start.n_frames)
         self.publish: dict[str, Any] = {"state": self._state}
         for group, maps in self._maps.items():
@@ -135,7 +137,7 @@ class _Map:
             self._lose(said)
         elif isinstance(said, MapEnd):
             self._end = said
-            self._state["text"] = said.text or self._state["text"]
+            self._text = said.text or self._text
         self._settle()
 
     def _place(self, said: FrameSums) -> None:
@@ -145,7 +147,7 @@ class _Map:
         self._state["repeated"] = self._state["frames"] - self._n_filled
         self._state["outside"] += self._n_new(said.frames[said.pixels == OUTSIDE])
         self._state["unplaced"] += self._n_new(said.frames[said.pixels == UNPLACED])
-        self._state["text"] = said.text or self._state["text"]
+        self._text = said.text or self._text
 
     def _put(self, said: FrameSums, columns: npt.NDArray[np.int64]) -> None:
         """Put frames on their pixels; of several the last one stands, in whatever order they come."""
@@ -158,32 +160,33 @@ class _Map:
                 self._maps[group][name].reshape(-1)[pixels[stands]] = values[columns[stands]]
 
     def finish(self) -> None:
-        """Nothing more will come."""
-        state = self._state
-        if state["state"] != RUNNING:
-            return
-        state["state"] = UNFINISHED
-        n_frames = state["frames_expected"] if self._end is None else self._end.n_frames
-        if n_frames != UNKNOWN:
-            state["missing"] = max(n_frames - self._n_told(), 0)
-        if state["missing"] > 0:
-            state["text"] = f"nothing came of {state['missing']} frames"
+        """The events are used up; of some of them results may be on their way."""
+        self._is_finished = True
+        self._settle()
 
     def _n_told(self) -> int:
         return sum(self._state[name] for name in TOLD)
 
     def _settle(self) -> None:
-        """Say how the session ended, unless it is complete but for frames that may come yet."""
-        if self._end is None:
+        """Say how the session ended and what is missing, as far as it is known by now."""
+        state, end = self._state, self._end
+        state["text"] = self._text
+        if end is None and not self._is_finished:
             return
-        self._state["missing"] = max(self._end.n_frames - self._n_told(), 0)
-        if self._end.outcome != EndReason.COMPLETE.value or not self._state["missing"]:
-            self._state["state"] = self._end.outcome
+        n_frames = state["frames_expected"] if end is None else end.n_frames
+        if n_frames != UNKNOWN:
+            state["missing"] = max(n_frames - self._n_told(), 0)
+        if end is not None and (end.outcome != EndReason.COMPLETE.value or not state["missing"]):
+            state["state"] = end.outcome
+        elif self._is_finished:
+            state["state"] = UNFINISHED
+            if state["missing"] > 0:
+                state["text"] = f"nothing came of {state['missing']} frames"
 
     def _lose(self, said: FramesLost) -> None:
         lost = np.arange(said.first_frame, said.first_frame + said.n_frames)
         self._state["lost"] += self._n_new(lost)
-        self._state["text"] = f"frame {said.first_frame}: {said.reason}"
+        self._text = f"frame {said.first_frame}: {said.reason}"
 
     def _n_new(self, frames: npt.NDArray[np.int64]) -> int:
         """How many of `frames`, which are different ones, had not come before."""

@@ -1,4 +1,4 @@
-"""One `.g3` file that only ever holds whole frames."""
+"""One `.g3` file, to which only whole frames are added; a kill in the middle of one leaves a torn end."""
 
 from __future__ import annotations
 

@@ -45,6 +45,15 @@ def test_an_idle_device_stands_by_and_an_armed_one_runs_until_the_file_is_closed
     assert [state for state, _ in told.states] == ["INIT", "STANDBY", "RUNNING", "STANDBY"]
 
 
+def test_who_asks_the_stream_for_its_status_hears_of_the_file_as_well(controller, tmp_path):
+    controller.set_file_name(str(tmp_path / "x.h5"))
+    take(controller, frames_per_trigger=5)
+
+    status = controller._hardware.streamer.status().as_dict()
+
+    assert (status["written"], status["file"]) == (5, str(tmp_path / "x.h5"))
+
+
 def test_an_empty_name_and_a_writer_switched_off_make_no_file(controller, tmp_path):
     take(controller)
     controller.set_file_name(str(tmp_path / "x.h5"))

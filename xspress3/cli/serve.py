@@ -255,4 +255,5 @@ def _tell_json(event: str, **values: Any) -> None:
 
 
 def _tell_text(event: str, **values: Any) -> None:
-    say(f"{event}: " + ", ".join(f"{name} {value}" for name, value in values.items()))
+    shown = (str(value) if name == "text" else f"{name} {value}" for name, value in values.items())
+    say(f"{event}: " + ", ".join(shown))

@@ -133,7 +133,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
     return keyring
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its processes are never quite idle, so they end with these tests
 def site(tmp_path_factory: pytest.TempPathFactory, keys: Keyring) -> Iterator[Site]:
     require_dranspose()
     ports = {stream: free_port() for stream in (OLD, ONE, FOUR, PANDA, PANDA_RAW, SECRET)}

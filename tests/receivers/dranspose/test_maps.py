@@ -209,6 +209,21 @@ def test_frames_that_no_worker_told_of_leave_the_map_unfinished():
     assert reducer.publish["state"]["text"] == "nothing came of 1 frames"
 
 
+def test_results_that_come_when_the_events_are_used_up_count_all_the_same():
+    start, *frames, end = results(XrfMapWorker(), *SESSION)
+    reducer = XrfMapReducer()
+    give(reducer, [start, *frames[2:], end])
+    reducer.finish()
+    assert reducer.publish["state"]["missing"] == 2
+
+    give(reducer, frames[:1])
+    assert reducer.publish["state"]["missing"] == 1
+    give(reducer, frames[1:2])
+
+    assert state(reducer)["state"] == "complete"
+    assert reducer.publish["state"]["text"] == ""
+
+
 def test_an_end_without_a_session_is_told():
     reducer = XrfMapReducer()
     worker = XrfMapWorker()

@@ -92,7 +92,7 @@ def test_what_the_detector_does_not_have_is_refused(controlled, command, text):
 
 
 def test_a_sender_that_allows_no_control_says_so(controlled):
-    controlled.streamer._monitor._set_window = None  # as without --allow-control
+    controlled.streamer._threads._monitor._set_window = None  # as without --allow-control
     controlled.take(4)
     page = controlled.open_page()
     page.until(lambda said: said.get("type") == "hello" and said["windows"])
