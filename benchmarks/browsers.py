@@ -61,6 +61,7 @@ def browser_rows(process: psutil.Process, address: str, what: str, seconds: floa
     """One browser, then `n_many`, that look at the server `process` at `address`."""
     with _browser() as browser:
         one, many = (_watch(browser, process, address, n_pages, seconds) for n_pages in (1, n_many))
+    all_of_them = f"{n_many} browsers, {what}"
     return [
         Row(f"1 browser, {what}: read to drawn, median", one.age * 1e3, "ms", wanted=Wanted(most=150)),
         Row(f"1 browser, {what}: pictures", one.rate, "1/s", wanted=Wanted(least=9)),

@@ -47,7 +47,7 @@ class Looked:
 
 
 def view_rows(seconds: float, pages: Sequence[int] = (5, 20), n_browsers: int = 5) -> list[Row]:
-    """Cost and pace for so many pages, and so many real ones, and the streamer with and without five of them."""
+    """Cost and pace for so many pages and real browsers, and the streamer with and without five pages."""
     rows = []
     with _serving(CHANNELS, PERIOD, 0) as ports, _viewing(ports) as (process, address):
         for n_pages in pages:
