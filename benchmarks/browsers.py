@@ -66,13 +66,13 @@ def browser_rows(process: psutil.Process, address: str, what: str, seconds: floa
         Row(f"1 browser, {what}: read to drawn, median", one.age * 1e3, "ms", wanted=Wanted(most=150)),
         Row(f"1 browser, {what}: pictures", one.rate, "1/s", wanted=Wanted(least=9)),
         Row(
-            f"{n_many} browsers, {what}: one core of the server",
+            f"{all_of_them}: one core of the server",
             many.share * 100,
             "%",
             wanted=Wanted(most=25),
         ),
-        Row(f"{n_many} browsers, {what}: pictures of the slowest", many.rate, "1/s"),
-        Row(f"{n_many} browsers, {what}: read to drawn, median", many.age * 1e3, "ms"),
+        Row(f"{all_of_them}: pictures of the slowest", many.rate, "1/s"),
+        Row(f"{all_of_them}: read to drawn, median", many.age * 1e3, "ms"),
     ]
 
 
