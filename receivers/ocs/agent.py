@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import os
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +18,7 @@ from receivers.hdf5.leaving import leave_without_hdf5
 from receivers.ocs.monitor import MAX_RATE, ChannelMonitor, ChannelSample, check_channels, check_rate
 from receivers.ocs.options import AGENT_CLASS, make_agent, make_parser, monitored_endpoint
 from receivers.recorder.agent import Agent
-from xspress3.errors import ConfigurationError
+from xspress3.errors import ConfigurationError, Xspress3Error
 
 __all__ = ["FEED", "OcsRecorder", "json_safe", "main", "make_parser"]
 
@@ -147,11 +149,12 @@ def main(args: Sequence[str] | None = None) -> None:
     txaio.start_logging(level=os.environ.get("LOGLEVEL", "info"))
     arguments = site_config.parse_args(agent_class=AGENT_CLASS, parser=make_parser(), args=args)
     agent, runner = ocs_agent.init_site_agent(arguments)
-    endpoint = monitored_endpoint(arguments)
-    monitor = None if endpoint is None else ChannelMonitor(endpoint)
-    if monitor is not None:
-        monitor.target_rate = check_rate(arguments.target_rate)
-    recorders = make_agent(arguments, lambda line: agent.log.warning("{line}", line=line))
+    try:
+        monitor = _make_monitor(arguments)
+        recorders = make_agent(arguments, lambda line: agent.log.warning("{line}", line=line))
+    except Xspress3Error as error:
+        agent.log.error("{error}", error=error)
+        sys.exit(error.exit_code)
     recorder = OcsRecorder(agent, recorders, monitor)
     agent.register_process(
         "record", recorder.start_record, recorder.stop_record, startup=arguments.auto_start
@@ -161,3 +164,12 @@ def main(args: Sequence[str] | None = None) -> None:
     runner.run(agent, auto_reconnect=True)
     if recorders.is_broken:
         leave_without_hdf5(0)
+
+
+def _make_monitor(arguments: argparse.Namespace) -> ChannelMonitor | None:
+    endpoint = monitored_endpoint(arguments)
+    if endpoint is None:
+        return None
+    monitor = ChannelMonitor(endpoint)
+    monitor.target_rate = check_rate(arguments.target_rate)
+    return monitor

@@ -7,6 +7,7 @@ import pytest
 from tests.receivers.g3.conftest import Sender
 from tests.receivers.g3.frames import SESSION, STREAM, numbers
 from tests.receivers.ocs.conftest import wait_for
+from xspress3.errors import SinkError
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -39,9 +40,16 @@ def stream_of(client):
     return streams[0] if streams else {}
 
 
-def test_an_operator_starts_looks_at_and_stops_a_recording(launch, connect, g3_sender, tmp_path):
-    where = ["--data-dir", str(tmp_path / "data")]
-    launch(where, ["--address", "127.0.0.1"], ["--port", str(g3_sender.port)])
+@pytest.fixture
+def data(tmp_path):
+    """Where recordings go."""
+    made = tmp_path / "data"
+    made.mkdir()
+    return made
+
+
+def test_an_operator_starts_looks_at_and_stops_a_recording(launch, connect, g3_sender, data):
+    launch(["--data-dir", str(data)], ["--address", "127.0.0.1"], ["--port", str(g3_sender.port)])
     client = connect()
     assert not client.record.status().session
 
@@ -56,22 +64,30 @@ def test_an_operator_starts_looks_at_and_stops_a_recording(launch, connect, g3_s
 
     assert ended.session["success"] is True
     assert ended.session["data"]["streams"][0]["state"] == "stopped"
-    assert numbers(tmp_path / "data" / "17636" / STREAM / f"{SESSION}_000.g3") == list(range(2, 20))
+    assert numbers(data / "17636" / STREAM / f"{SESSION}_000.g3") == list(range(2, 20))
+
+
+def test_an_agent_without_its_directory_ends_and_says_so(launch, tmp_path):
+    agent = launch(["--data-dir", str(tmp_path / "nowhere")])
+
+    assert agent.process.wait(60) == SinkError.exit_code
+    assert f"directory {tmp_path / 'nowhere'} does not exist" in agent.text
+    assert "Traceback" not in agent.text
 
 
 def test_recording_goes_on_while_the_router_is_dead_and_the_agent_comes_back(
-    launch, connect, router, g3_sender, tmp_path
+    launch, connect, router, g3_sender, data
 ):
     agent = launch(
         ["--auto-start", "True"],
-        ["--data-dir", str(tmp_path / "data")],
+        ["--data-dir", str(data)],
         ["--address", "127.0.0.1"],
         ["--port", str(g3_sender.port)],
     )
     client = connect()
     wait_for(lambda: stream_of(client).get("is_connected"), "not connected")
     g3_sender.begin()
-    path = tmp_path / "data" / "17636" / STREAM / f"{SESSION}_000.g3"
+    path = data / "17636" / STREAM / f"{SESSION}_000.g3"
 
     router.kill()
     wait_for(lambda: "waiting for reconnection" in agent.text, "the loss was not seen")
