@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("ocs", reason="OCS is not installed (extra ocs)")
+pytest.importorskip("ocs.ocs_agent")  # opens what the whole process keeps, so not within a test
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CROSSBAR = REPOSITORY / "build" / "crossbar" / "bin" / "crossbar"
