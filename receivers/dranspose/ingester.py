@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 
 import zmq
 from dranspose.event import InternalWorkerMessage, StreamData
-from dranspose.helpers.utils import cancel_and_wait
 from dranspose.ingesters.zmqsub_xspress3 import ZmqSubXspressIngester, ZmqSubXspressSettings
 from dranspose.protocol import StreamName, WorkerName
 from pydantic import UUID4, Field
@@ -20,6 +19,7 @@ from xspress3.stream.security import client_keys, no_keys
 
 __all__ = ["Xspress3Ingester", "Xspress3IngesterOptions"]
 
+CANCEL_INTERVAL = 0.5
 JOIN_TIMEOUT = 3.0
 """Seconds that a new map waits for the streamer; dranspose itself gives up after 10 s."""
 
@@ -71,7 +71,8 @@ class Xspress3Ingester(ZmqSubXspressIngester):
         Whoever posts a map is answered when all parts of the cluster have it, this one included.
         So a session that is armed after that finds this reader, and its start is not missed.
         """
-        await cancel_and_wait(self.work_task)
+        for task in (self.work_task, self.assign_task):
+            await _end(task)
         await self._leave_all()
         mine = set(active_streams).intersection(self.state.streams)
         await asyncio.gather(*(self._join(stream) for stream in mine))
@@ -130,6 +131,17 @@ class Xspress3Ingester(ZmqSubXspressIngester):
     async def _leave_all(self) -> None:
         for stream in list(self._sources):
             await self.stop_source(stream)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel `task`, again until it has ended.
+
+    The client of redis can swallow a request that comes with an answer. dranspose asks once, then waits for ever:
+    the ingester would take part in no map any more, and so no map would begin.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=CANCEL_INTERVAL)
 
 
 class _Inlet:

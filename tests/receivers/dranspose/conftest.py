@@ -1,4 +1,4 @@
-"""One cluster for all tests, with its own ingester and two of ours; and who sends to them."""
+"""A cluster for the tests of a module, with ingesters of dranspose and of ours; and who sends to them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ OLD, ONE, FOUR = "old", "xspress3", "fours"
 """Streams: the old dialect, ours with one frame in an event, and with four."""
 PANDA, PANDA_RAW, SECRET = "panda", "panda-raw", "secret"
 """Positions by two ingesters of dranspose, as JSON and as text; and ours, with keys."""
+THEIRS = {OLD: "ZmqSubXspressIngester", PANDA: "ZmqSubPCAPIngester", PANDA_RAW: "TcpPcapIngester"}
+"""Ingesters of dranspose by stream."""
 HERE = "tests.receivers.dranspose.old_worker"
 PATIENCE = 60.0
 SESSIONS = iter(range(1763683200, 1 << 31))
@@ -125,7 +127,7 @@ def require_dranspose() -> None:
         pytest.skip("no redis-server: apt-get install redis-server")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
     """Of a server, and of the reader that our ingester is; it is listed when a test lets it in."""
     keyring = make_keyring(Path(tmp_path_factory.mktemp("keys")))
@@ -133,25 +135,29 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
     return keyring
 
 
-@pytest.fixture(scope="package")  # its processes are never quite idle, so they end with these tests
-def site(tmp_path_factory: pytest.TempPathFactory, keys: Keyring) -> Iterator[Site]:
+@pytest.fixture(scope="module")
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, keys: Keyring
+) -> Iterator[Site]:
+    """A cluster with the ingesters that the module names in `STREAMS`: even idle ones cost time."""
     require_dranspose()
-    ports = {stream: free_port() for stream in (OLD, ONE, FOUR, PANDA, PANDA_RAW, SECRET)}
-    urls = {stream: f"tcp://127.0.0.1:{port}" for stream, port in ports.items()}
-    ours = "receivers.dranspose:Xspress3Ingester"
-    quick = {"XSPRESS3_SILENCE_TIMEOUT": "1", "XSPRESS3_PATIENCE": "60"}
-    ingesters = [
-        Ingester(OLD, "ZmqSubXspressIngester", urls[OLD]),
-        Ingester(ONE, ours, urls[ONE], quick),
-        Ingester(FOUR, ours, urls[FOUR], {**quick, "XSPRESS3_FRAMES_PER_EVENT": "4"}),
-        Ingester(PANDA, "ZmqSubPCAPIngester", urls[PANDA]),
-        Ingester(PANDA_RAW, "TcpPcapIngester", urls[PANDA_RAW]),
-        Ingester(SECRET, ours, urls[SECRET], {**quick, **_reader_keys(keys)}),
-    ]
+    ports = {stream: free_port() for stream in request.module.STREAMS}
+    ingesters = [_ingester(stream, f"tcp://127.0.0.1:{port}", keys) for stream, port in ports.items()]
     names = {"worker": f"{HERE}:OldWorker", "reducer": f"{HERE}:OldReducer"}
     directory = Path(tmp_path_factory.mktemp("cluster"))
     with Cluster(directory, ingesters, **names) as cluster:
         yield Site(cluster, ports)
+
+
+def _ingester(stream: str, url: str, keys: Keyring) -> Ingester:
+    if stream in THEIRS:
+        return Ingester(stream, THEIRS[stream], url)
+    options = {"XSPRESS3_SILENCE_TIMEOUT": "1", "XSPRESS3_PATIENCE": "60"}
+    if stream == FOUR:
+        options["XSPRESS3_FRAMES_PER_EVENT"] = "4"
+    if stream == SECRET:
+        options |= _reader_keys(keys)
+    return Ingester(stream, "receivers.dranspose:Xspress3Ingester", url, options)
 
 
 def _reader_keys(keys: Keyring) -> dict[str, str]:

@@ -23,6 +23,7 @@ from xspress3.streamer import Streamer
 from xspress3.testing import FakeDetector
 
 pytestmark = pytest.mark.timeout(150)
+STREAMS = (OLD, ONE, FOUR)
 
 NAN = np.nan
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 import zmq.asyncio
@@ -52,3 +54,37 @@ def _ingester(router):
     made.out_socket = router
     made._logger = logging.getLogger("test")
     return made
+
+
+def test_a_task_that_misses_a_request_to_end_is_asked_again():
+    pytest.importorskip("dranspose", reason="dranspose is not installed: pip install dranspose")
+
+    asyncio.run(asyncio.wait_for(_restart_while_a_request_is_missed(), TIMEOUT))
+
+
+async def _restart_while_a_request_is_missed():
+    from dranspose.protocol import IngesterState
+
+    async def hard_of_hearing():
+        for _ in range(2):
+            try:
+                await asyncio.sleep(TIMEOUT * 2)
+            except asyncio.CancelledError:
+                continue
+        raise asyncio.CancelledError
+
+    made = _ingester(None)
+    made._sources = {}
+    made.state = IngesterState(name="i", url="tcp://127.0.0.1:9", streams=["x"])
+    made.work_task, made.assign_task = (asyncio.create_task(hard_of_hearing()) for _ in range(2))
+    await asyncio.sleep(0)  # they have begun
+    old = made.work_task, made.assign_task
+    made.parameters = {}
+    made.dumper = None
+    made._ingester_settings = SimpleNamespace(dump_path=None)
+
+    await made.restart_work(uuid4(), [])
+
+    assert all(task.cancelled() for task in old)
+    for task in (made.work_task, made.assign_task):
+        task.cancel()

@@ -10,6 +10,7 @@ import pytest
 from tests.receivers.dranspose.conftest import ONE, PANDA, PANDA_RAW, PATIENCE, Panda, RawPanda
 
 pytestmark = pytest.mark.timeout(150)
+STREAMS = (ONE, PANDA, PANDA_RAW)
 
 SCAN = {"shape": [2, 4], "names": ["y", "x"], "ranges": [[1.0, 2.0], [0.0, 0.3]], "units": "mm"}
 FIELDS = {"row": "INENC2.VAL.Mean", "column": "INENC1.VAL.Mean"}
