@@ -116,7 +116,9 @@ class LiveModel:
         """Let go of all counts of another detector, or of other windows."""
         self._latest = None
         self._rolling = OrderedDict((mode, RollingSum(mode, geometry)) for mode in self._rolling)
-        self._history = History(geometry)
+        # One number is left out: who has the points before must not take the next ones for theirs.
+        begin = 0 if self._history is None else self._history.end + 1
+        self._history = History(geometry, begin)
 
     def write(self, block: Block) -> None:
         """Take frames."""
@@ -260,7 +262,9 @@ class LiveModel:
         """
         with self._lock:
             history = self._history
-            return None if history is None or not history.end else (history, history.since(first))
+            if history is None or history.end == history.begin:
+                return None
+            return history, history.since(first)
 
     def map_values(self, window: int, *, corrected: bool) -> tuple[ScanMap, npt.NDArray[np.float32]] | None:
         """Map of the session that runs; `None` where it has none."""
