@@ -45,11 +45,13 @@ class History:
 
     Attributes
     ----------
+    begin
+        Number of the first point.
     end
         Number of the point after the newest one.
     """
 
-    def __init__(self, geometry: Geometry) -> None:
+    def __init__(self, geometry: Geometry, begin: int = 0) -> None:
         self._geometry = geometry
         self.bins_per_cell = -(-geometry.n_bins // MAX_CELLS)
         self._n_cells = -(-geometry.n_bins // self.bins_per_cell)
@@ -58,7 +60,7 @@ class History:
         self._times = np.full(self.keep, np.nan)
         self._curves = np.full((N_CURVES, self.keep, geometry.n_channels), np.nan, dtype="<f4")
         self._rows = np.full((self.keep, self._n_cells), np.nan, dtype="<f4")
-        self.end = 0
+        self.begin = self.end = begin
         self._interval: int | None = None
         self._sum: Sum | None = None
 
@@ -108,6 +110,6 @@ class History:
 
     def since(self, first: int) -> Points:
         """Copies of the points from `first` on, as far as they are kept."""
-        first = max(min(first, self.end), self.end - self.keep, 0)
+        first = max(min(first, self.end), self.end - self.keep, self.begin)
         places = np.arange(first, self.end) % self.keep
         return Points(first, self._times[places], self._curves[:, places], self._rows[places])

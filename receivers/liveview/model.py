@@ -14,44 +14,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from receivers.geometry import HISTOGRAM, SCALERS, Geometry, WindowLimits
+from receivers.geometry import HISTOGRAM, SCALERS, Geometry
 from receivers.liveview.history import History, Points
 from receivers.liveview.scan_map import ScanMap
+from receivers.liveview.source import Source, counting, source_of
 from receivers.liveview.sums import N_BUCKETS, Frames, Mode, ModeKind, RollingSum, Sum, sum_of
 from receivers.report import SessionReport
-from receivers.scan import POSITIONS, Scan
+from receivers.scan import POSITIONS
 from xspress3.errors import ProtocolError
 from xspress3.stream import Block, SessionStart
 from xspress3.stream.tracker import Gap
 
-__all__ = ["Counts", "LiveModel", "Source", "Spectra"]
+__all__ = ["Counts", "LiveModel", "Spectra"]
 
 MAX_ROLLING = 8
 """Rolling sums that are kept at a time; the one that nobody looked at for longest goes first."""
 MAX_ROLLING_BYTES = 512 << 20
 """That they may take together, though one is always kept."""
-MAX_BINS = 1 << 21
-"""Bins of all channels together that can be shown: a sum takes 16 MiB then."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the spectra come from: one value for each session.
-
-    Parameters
-    ----------
-    period
-        Seconds from frame to frame, as far as the sender said.
-    """
-
-    stream_id: str
-    session_id: int
-    start_time: float
-    n_frames: int | None
-    exposure_time: float | None
-    period: float | None
-    geometry: Geometry
-    scan: Scan | None
 
 
 @dataclass(frozen=True)
@@ -116,7 +95,7 @@ class LiveModel:
     def begin(self, start: SessionStart) -> None:
         """Take up a session; one that is no session of an Xspress3 is refused."""
         try:
-            source = _source_of(start)
+            source = source_of(start)
         except ProtocolError as error:
             with self._lock:
                 self._complaint = str(error)
@@ -125,7 +104,7 @@ class LiveModel:
         with self._lock:
             self._complaint = ""
             before, self._source = self._source, source
-            if before is None or _counting(before) != _counting(source):
+            if before is None or counting(before) != counting(source):
                 self._forget(source.geometry)
             self._counts, self._session_sum = Counts(), None
             self._base = self._position - start.next_frame
@@ -137,7 +116,9 @@ class LiveModel:
         """Let go of all counts of another detector, or of other windows."""
         self._latest = None
         self._rolling = OrderedDict((mode, RollingSum(mode, geometry)) for mode in self._rolling)
-        self._history = History(geometry)
+        # One number is left out: who has the points before must not take the next ones for theirs.
+        begin = 0 if self._history is None else self._history.end + 1
+        self._history = History(geometry, begin)
 
     def write(self, block: Block) -> None:
         """Take frames."""
@@ -281,7 +262,9 @@ class LiveModel:
         """
         with self._lock:
             history = self._history
-            return None if history is None or not history.end else (history, history.since(first))
+            if history is None or history.end == history.begin:
+                return None
+            return history, history.since(first)
 
     def map_values(self, window: int, *, corrected: bool) -> tuple[ScanMap, npt.NDArray[np.float32]] | None:
         """Map of the session that runs; `None` where it has none."""
@@ -290,42 +273,10 @@ class LiveModel:
             return None if found is None else (found, found.values(window, corrected=corrected))
 
 
-def _source_of(start: SessionStart) -> Source:
-    geometry = Geometry.from_start(start)
-    if geometry.n_channels * geometry.n_bins > MAX_BINS:
-        raise ProtocolError(
-            f"{geometry.n_channels} channels of {geometry.n_bins} bins, a live view shows {MAX_BINS} in all"
-        )
-    return Source(
-        stream_id=start.envelope.stream_id,
-        session_id=start.envelope.session_id or 0,
-        start_time=(start.start_time_ns or start.envelope.time_ns) / 1e9,
-        n_frames=start.n_frames,
-        exposure_time=_seconds(start.acquisition.get("exposure_time")),
-        period=_seconds(start.acquisition.get("period")),
-        geometry=geometry,
-        scan=Scan.from_metadata(start.metadata),
-    )
-
-
 def _rolling_sums(geometry: Geometry) -> int:
     """How many rolling sums may be kept."""
     sum_bytes = 8 * (N_BUCKETS + 1) * geometry.n_channels * geometry.n_bins
     return max(1, min(MAX_ROLLING, MAX_ROLLING_BYTES // sum_bytes))
-
-
-def _seconds(said: object) -> float | None:
-    if isinstance(said, bool) or not isinstance(said, (int, float)) or not 0 < said < 1e9:
-        return None
-    return float(said)
-
-
-def _counting(source: Source) -> tuple[object, ...]:
-    """What must stay the same for counts to be added to those before."""
-    geometry = source.geometry
-    windows: WindowLimits | None = geometry.windows
-    shape = geometry.n_channels, geometry.n_bins
-    return source.stream_id, shape, geometry.clock_period, geometry.event_widths, windows
 
 
 def _has_positions(block: Block) -> bool:

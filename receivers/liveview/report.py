@@ -9,7 +9,7 @@ from typing import Any
 from receivers.calibration import Calibration
 from receivers.liveview.control import Control, Written
 from receivers.liveview.feed import Feed
-from receivers.liveview.model import Source
+from receivers.liveview.source import Source
 from receivers.liveview.viewer import MAX_RATE
 from receivers.text import printable
 from xspress3.stream.fields import MAX_COUNT

@@ -68,6 +68,7 @@ export class Controls {
     const choose = (id, values) => element(id).addEventListener("change", (event) => this.settings.set(values(event.target)));
     choose("mode", (list) => ({ mode: list.value }));
     choose("scale", (list) => ({ scale: list.value }));
+    choose("rate", (list) => ({ rate: list.value }));
     choose("map-window", (list) => ({ mapWindow: Number(list.value) }));
     choose("map-corrected", (box) => ({ mapCorrected: box.checked }));
   }
@@ -81,6 +82,7 @@ export class Controls {
     pressed("keep", page.spectra.kept.length > 0);
     this.showChoice("mode", "latest");
     this.showChoice("scale", "log");
+    this.showChoice("rate", "input_rate");
     element("reset-sum").hidden = settings.get("mode") !== "session";
     element("map-window").value = settings.get("mapWindow");
     element("map-corrected").checked = settings.get("mapCorrected");

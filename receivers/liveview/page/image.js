@@ -2,7 +2,7 @@
 
 // Viridis at nine places: rises in brightness, also for the colour-blind and in grey.
 const STOPS = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
-const SHADES = 256;
+export const SHADES = 256;
 const OPAQUE = 0xff000000;
 
 export const palette = makePalette();

@@ -3,6 +3,7 @@
 import { CalibrationDialog } from "./calibration.js";
 import { ChannelTable } from "./channels.js";
 import { ChannelChoice } from "./choice.js";
+import { ColourScale } from "./colour_scale.js";
 import { applyTheme } from "./colours.js";
 import { Connection } from "./connection.js";
 import { Controls } from "./controls.js";
@@ -69,8 +70,8 @@ class Page {
     this.search = new ElementSearch(element("element-search"), element("element"), element("elements"), this.settings, tell);
     this.kept = new KeptCalibrations(this.settings, send);
     this.calibration = new CalibrationDialog((channel, values) => this.kept.set(channel, values));
-    this.waterfall = new Waterfall(element("waterfall-image"), element("waterfall-title"), this.chart);
-    this.rates = new Rates();
+    this.waterfall = new Waterfall(element("waterfall-image"), element("waterfall-title"), new ColourScale(element("waterfall-scale")), this.chart);
+    this.rates = new Rates(this.settings);
     this.map = new MapView(element("map"), element("map-image"), element("map-readout"));
   }
 
@@ -81,6 +82,7 @@ class Page {
     settings.onChange(["mode", "sum", "chosen", "mapWindow", "mapCorrected"], () => this.askForView());
     settings.onChange(["scale", "axis"], () => this.chart.rebuild());
     settings.onChange(["chosen", "active"], () => this.showChannels());
+    settings.onChange(["rate"], () => this.rates.show(this.choice.channels));
     settings.onChange(["elements"], () => this.chart.refresh());
     settings.onChange(["theme"], () => this.applyTheme());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.applyTheme());

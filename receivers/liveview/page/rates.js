@@ -5,26 +5,28 @@ import { History, StripChart } from "./strips.js";
 const element = (id) => document.getElementById(id);
 
 export class Rates {
-  constructor() {
+  constructor(settings) {
+    this.settings = settings;
     this.history = new History();
-    this.charts = [
-      new StripChart(element("rates-plot"), "input_rate"),
-      new StripChart(element("dead-time-plot"), "dead_time", 100),
-    ];
+    this.rateChart = new StripChart(element("rates-plot"));
+    this.deadTimeChart = new StripChart(element("dead-time-plot"), 100);
   }
 
   add(update, channels) {
     this.history.add(update);
-    this.charts.forEach((chart) => chart.show(this.history, channels));
+    this.rateChart.show(this.history, this.settings.get("rate"), channels);
+    this.deadTimeChart.show(this.history, "dead_time", channels);
   }
 
-  // Other channels, of what is there.
+  // Another rate, or other channels, of what is there.
   show(channels) {
-    this.charts.forEach((chart) => chart.plot && chart.show(this.history, channels));
+    if (this.rateChart.plot) this.rateChart.show(this.history, this.settings.get("rate"), channels);
+    if (this.deadTimeChart.plot) this.deadTimeChart.show(this.history, "dead_time", channels);
   }
 
   redraw() {
-    this.charts.forEach((chart) => chart.plot?.redraw());
+    this.rateChart.plot?.redraw();
+    this.deadTimeChart.plot?.redraw();
   }
 
   clear() {

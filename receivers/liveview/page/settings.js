@@ -12,6 +12,7 @@ const DEFAULTS = {
   elements: [],
   calibrations: {}, // by channel, or "all"
   theme: "auto",
+  rate: "input_rate", // the array of the history that the chart of rates shows
   mapWindow: 0,
   mapCorrected: false,
 };

@@ -14,7 +14,7 @@ export class History {
 
   clear() {
     this.times = [];
-    this.points = { input_rate: [], output_rate: [], dead_time: [] };
+    this.points = { input_rate: [], output_rate: [], dead_time: [], window0: [], window1: [] };
     this.next = null;
   }
 
@@ -52,13 +52,14 @@ export class History {
 }
 
 export class StripChart {
-  constructor(host, name, factor = 1) {
-    Object.assign(this, { host, name, factor, plot: null, channels: [] });
+  constructor(host, factor = 1) {
+    Object.assign(this, { host, factor, plot: null, channels: [] });
     new ResizeObserver(() => this.resize()).observe(host);
   }
 
-  show(history, channels) {
-    this.history = history;
+  // The array `name` of `history`.
+  show(history, name, channels) {
+    Object.assign(this, { history, name });
     const isOther = channels.join() !== this.channels.join();
     this.channels = channels;
     if (this.plot === null || isOther) this.rebuild();
@@ -89,7 +90,7 @@ export class StripChart {
       padding: [6, 24, 0, 0],
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: true }, y: { range: (_plot, _least, most) => [0, Math.max((most ?? 0) * 1.1, 1e-9)] } },
+      scales: { x: { time: true }, y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.1 : 1] } },
       axes: [
         { ...axis, size: 24, space: 62, values: (_plot, places) => places.map((place) => timeOfDay(place)) },
         { ...axis, size: 42, space: 24, values: (_plot, places) => places.map(tick) },
@@ -100,7 +101,7 @@ export class StripChart {
           stroke: () => channelColour(channel),
           dash: channelDash(channel),
           width: 1.25,
-          points: { show: false },
+          points: { show: false, filter: alone, size: 4, fill: () => channelColour(channel) },
         })),
       ],
     };
@@ -111,4 +112,11 @@ export class StripChart {
     if (this.plot === null) this.rebuild();
     else if (width && height) this.plot.setSize({ width, height });
   }
+}
+
+// Points between two gaps: no line leads to them, they are drawn as dots.
+function alone(plot, series) {
+  const values = plot.data[series];
+  const isKnown = (at) => (values[at] ?? null) !== null;
+  return [...values.keys()].filter((at) => isKnown(at) && !isKnown(at - 1) && !isKnown(at + 1));
 }

@@ -1,15 +1,17 @@
 // Spectra against time: the newest row at the top, the same part of the axis as the chart above shows.
 
+import { roundUp } from "./fit.js";
 import { duration } from "./format.js";
 import { extent, fit, paint } from "./image.js";
 
 const MAX_ROWS = 600;
 // Colours cover so many decades below the largest rate.
 const DECADES = 4;
+const ENDS = [1, 2, 5, 10];
 
 export class Waterfall {
-  constructor(canvas, title, chart) {
-    Object.assign(this, { canvas, title, chart });
+  constructor(canvas, title, scale, chart) {
+    Object.assign(this, { canvas, title, scale, chart });
     this.image = document.createElement("canvas");
     this.clear();
     new ResizeObserver(() => this.draw()).observe(canvas);
@@ -18,7 +20,9 @@ export class Waterfall {
   clear() {
     this.rows = []; // the oldest first
     this.next = null; // number of the row that comes next
-    this.most = 0;
+    this.most = 0; // of the colours, 1/s
+    this.image.width = 0; // nothing of it may be scrolled on
+    this.scale.clear();
   }
 
   add({ first, interval, bins_per_cell: binsPerCell, arrays }) {
@@ -33,12 +37,8 @@ export class Waterfall {
 
   // Colours of all rows, or of the added ones only while the scale stays.
   render(added) {
-    const most = Math.max(...added.map((values) => extent(values)?.[1] ?? 0));
-    const isSameScale = most <= this.most && this.image.width === this.nCells && this.image.height === MAX_ROWS;
-    if (!isSameScale) {
-      this.most = Math.max(most, this.most) * (most > this.most ? 1.5 : 1);
-      Object.assign(this.image, { width: this.nCells, height: MAX_ROWS });
-    }
+    const isSameScale = !this.widen(added) && this.image.width === this.nCells && this.image.height === MAX_ROWS;
+    if (!isSameScale) Object.assign(this.image, { width: this.nCells, height: MAX_ROWS });
     const context = this.image.getContext("2d");
     if (isSameScale) context.drawImage(scrolled(this.image, added.length), 0, 0);
     const shown = isSameScale ? added : this.rows;
@@ -46,10 +46,24 @@ export class Waterfall {
     shown.forEach((values, index) => this.renderRow(context, values, shown.length - 1 - index));
   }
 
+  // Make the scale end at a round rate that is not below those of `added`; whether it did not before.
+  widen(added) {
+    const most = Math.max(...added.map((values) => extent(values)?.[1] ?? 0));
+    if (most <= this.most) return false;
+    this.most = roundUp(most, ENDS);
+    this.scale.showLog(this.least, this.most, `counts/s in ${this.binsPerCell} ${this.binsPerCell === 1 ? "bin" : "bins"}`);
+    return true;
+  }
+
+  get least() {
+    return this.most / 10 ** DECADES;
+  }
+
+  // Before anything was counted all that is known is 0, and has the colour of little.
   renderRow(context, values, at) {
     const picture = context.createImageData(this.nCells, 1);
-    const most = this.most || 1;
-    paint(new Uint32Array(picture.data.buffer), values, most / 10 ** DECADES, most, true);
+    const [least, most] = this.most ? [this.least, this.most] : [1, 10 ** DECADES];
+    paint(new Uint32Array(picture.data.buffer), values, least, most, true);
     context.putImageData(picture, 0, at);
   }
 

@@ -70,6 +70,16 @@ def test_one_asks_for_what_is_new(history, frames, geometry):
     assert history.since(99).first == 4
 
 
+def test_points_are_counted_from_the_number_that_was_told(frames, geometry):
+    history = History(geometry, begin=51)
+    for second in range(3):
+        history.add(sum_of(frames(second), geometry), float(second))
+
+    assert history.since(0).first == history.since(50).first == 51
+    assert history.since(50).times.tolist() == [0.5, 1.5]
+    assert history.since(52).times.tolist() == [1.5]
+
+
 def test_old_points_make_room(history, frames, geometry):
     total = sum_of(frames(0), geometry)
     for second in range(history.keep + 50):

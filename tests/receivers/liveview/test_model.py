@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -107,6 +109,35 @@ def test_other_windows_let_go_of_all_sums(sender, run, model):
     run(lambda: say(detector=other), model)
 
     assert model.spectra(Mode.parse("frames:100")).total.n_frames == 4
+
+
+def test_points_of_other_windows_do_not_go_on_from_those_before(sender, run, model):
+    def say(**changes):
+        sender.start(4, **changes)
+        sender.block(0)
+        sender.end(4)
+        sender.session_id += 1
+
+    run(say, model)
+    before = wait_for_points(model, 0)
+    other = {**sender.start_message(4).detector, "windows": [[[1, 2], [3, 4]]] * 2}
+    run(lambda: say(detector=other), model)
+    after = wait_for_points(model, before.first + len(before.times))
+
+    assert after.first == before.first + len(before.times) + 1
+    assert np.isfinite(after.curves[3:, 0]).all()  # none of the first is left out
+
+
+def wait_for_points(model, first):
+    """Points from `first` on, as soon as there is one: a second is over then."""
+    deadline = time.monotonic() + 20
+    while True:
+        model.tick()
+        found = model.points_since(first)
+        if found is not None and len(found[1].times):
+            return found[1]
+        assert time.monotonic() < deadline, "no point"
+        time.sleep(0.01)
 
 
 def test_between_sessions_with_other_windows_old_counts_are_not_shown_as_new(sender, run, model):

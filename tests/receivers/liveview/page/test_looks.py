@@ -173,7 +173,8 @@ HOURS = """async hours => {
   for (let second = 0; second < hours * 3600; second++) {
     history.add({first: history.next, keep: 3600, arrays: {times: part([1], Float64Array),
       input_rate: part([1, channels], Float32Array), output_rate: part([1, channels], Float32Array),
-      dead_time: part([1, channels], Float32Array)}});
+      dead_time: part([1, channels], Float32Array), window0: part([1, channels], Float32Array),
+      window1: part([1, channels], Float32Array)}});
     if (second % 10 === 0) liveView.waterfall.add({
       first: liveView.waterfall.next, interval: 1, bins_per_cell: 8,
       arrays: {rows: part([1, 512], Float32Array)}});
