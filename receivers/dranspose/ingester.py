@@ -136,8 +136,8 @@ class Xspress3Ingester(ZmqSubXspressIngester):
 async def _end(task: asyncio.Task[None]) -> None:
     """Cancel `task`, again until it has ended.
 
-    The client of redis can swallow a request that comes with an answer. dranspose asks once, then waits for ever:
-    the ingester would take part in no map any more, and so no map would begin.
+    The client of redis (8.0 and 8.1) takes such a request for its own now and then. dranspose asks once and
+    then waits for ever: the ingester would take part in no map any more, and so no map would begin.
     """
     while not task.done():
         task.cancel()
