@@ -10,9 +10,9 @@ from tests.receivers.liveview.page.conftest import free_port, simulated, view
 pytestmark = pytest.mark.timeout(180)
 IRON = (625, 655)
 FIRST_ROW = "#channel-rows tr[data-channel='0']"
-
-
 NONE = [[0, 0], [0, 0]]
+WIDE, NEAR = 300, 10
+"""Pixels: what 200 bins take when no others are shown, and how far a handle is from its bin at most."""
 
 
 @pytest.fixture(scope="module")
@@ -102,16 +102,22 @@ def test_until_then_the_spectrum_is_counted_in_it_and_marked(open_page):
         )
 
 
+def centre(handle):
+    """Where it is, in pixels from the left and the top of the page."""
+    box = handle.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def test_an_edge_can_be_dragged_and_moved_by_keys(writable):
     shift_drag(writable, *IRON)
     writable.wait(lambda: windows(writable)[0][0] > 0, "the window")
     low, high = windows(writable)[0]
     writable.page.evaluate("liveView.chart.look(560, 760)")
     handle = writable.page.locator(".window0 .handle.high")
-    box = handle.bounding_box()
-    middle = box["y"] + box["height"] / 2
+    writable.wait(lambda: writable.place(760) - writable.place(560) > WIDE, "the chart drawn anew")
+    writable.wait(lambda: abs(centre(handle)[0] - writable.place(high)) < NEAR, "the handle at its bin")
 
-    start = box["x"] + box["width"] / 2
+    start, middle = centre(handle)
     writable.page.mouse.move(start, middle)
     writable.page.mouse.down()
     writable.page.mouse.move(start + writable.place(700) - writable.place(high), middle)
