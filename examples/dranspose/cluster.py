@@ -215,14 +215,19 @@ class Cluster:
         process.wait()
 
     def restart(self, name: str) -> None:
-        """Start a killed process again, and wait until the controller knows the new one.
+        """Start a killed process again, and wait until all parts know the new one.
 
-        It knows the old one for 10 s longer, and takes no notice that it is gone.
+        The controller knows the old one for 10 s longer, and takes no notice that it is gone; an event for
+        a worker that has not found the new ingester yet would be lost.
         """
         before = self._identities()
         command, environment = self._commands[name]
         self._run(name, command, **environment)
-        self.wait(lambda: self._identities() - before, START_TIMEOUT, f"{name} is known")
+        self.wait(
+            lambda: self._identities() - before and self._is_complete(),
+            START_TIMEOUT,
+            f"{name} is known to all",
+        )
 
     def _identities(self) -> set[str]:
         return {part["service_uuid"] for part in self._parts()}

@@ -70,7 +70,9 @@ def test_a_window_that_is_drawn_is_that_of_the_device_and_what_its_detector_coun
         screen.wait(lambda: screen.page.get_attribute("#notice", "data-kind") == "done", "an answer")
         low, high = device.Window1_Ch0
         assert (low, high) == (pytest.approx(IRON[0], abs=5), pytest.approx(IRON[1], abs=5))
-        assert screen.page.evaluate("liveView.hello.windows[0][0]") == [low, high]
+        screen.wait(
+            lambda: screen.page.evaluate("liveView.hello.windows[0][0]") == [low, high], "it on the page"
+        )
         device.DestinationFileName = str(tmp_path / "next.h5")
         take(server, screen)
         screen.wait(lambda: in_force(screen) == [low, high], "counts in the new window")
