@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator
 
 import zmq
@@ -20,6 +21,8 @@ from xspress3.stream.security import client_keys, no_keys
 __all__ = ["Xspress3Ingester", "Xspress3IngesterOptions"]
 
 CANCEL_INTERVAL = 0.5
+REACH_TIMEOUT, REACH_INTERVAL = 1.5, 0.05
+"""Seconds for which a worker that cannot be reached is waited for, and between two attempts."""
 JOIN_TIMEOUT = 3.0
 """Seconds that a new map waits for the streamer; dranspose itself gives up after 10 s."""
 
@@ -64,6 +67,7 @@ class Xspress3Ingester(ZmqSubXspressIngester):
         self._secure = no_keys if security is None else security.apply
         self._sources: dict[StreamName, _Inlet] = {}
         self._seen: dict[StreamName, SessionKey | None] = {}
+        self._gone: set[WorkerName] = set()
 
     async def restart_work(self, uuid: UUID4, active_streams: list[StreamName]) -> None:
         """Leave the session of the map before, and join for the new one.
@@ -96,12 +100,26 @@ class Xspress3Ingester(ZmqSubXspressIngester):
         The method of dranspose would end the map for all workers when one of them has died.
         """
         for worker, message in workermessages.items():
+            if not await self._reach(worker, message):
+                self._logger.error("worker %s is gone, and event %d with it", worker, message.event_number)
+
+    async def _reach(self, worker: WorkerName, message: InternalWorkerMessage) -> bool:
+        """Send to a worker; one that connects anew, as after a restart of ours, is waited for once."""
+        patience = 0.0 if worker in self._gone else REACH_TIMEOUT
+        deadline = time.monotonic() + patience
+        while True:
             try:
                 await super()._send_workermessages({worker: message})
             except zmq.ZMQError as error:
                 if error.errno != zmq.EHOSTUNREACH:
                     raise
-                self._logger.error("worker %s is gone, and event %d with it", worker, message.event_number)
+            else:
+                self._gone.discard(worker)
+                return True
+            if time.monotonic() >= deadline:
+                self._gone.add(worker)
+                return False
+            await asyncio.sleep(REACH_INTERVAL)
 
     async def finish_work(self) -> None:
         """Leave when the map is done, so that frames beyond it hold up nobody."""

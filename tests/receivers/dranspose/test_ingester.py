@@ -52,6 +52,7 @@ def _ingester(router):
 
     made = Xspress3Ingester.__new__(Xspress3Ingester)
     made.out_socket = router
+    made._gone = set()
     made._logger = logging.getLogger("test")
     return made
 
