@@ -78,6 +78,7 @@ class Xspress3Ingester(ZmqSubXspressIngester):
         for task in (self.work_task, self.assign_task):
             await _end(task)
         await self._leave_all()
+        self._gone.clear()
         mine = set(active_streams).intersection(self.state.streams)
         await asyncio.gather(*(self._join(stream) for stream in mine))
         await super().restart_work(uuid, active_streams)
@@ -104,7 +105,7 @@ class Xspress3Ingester(ZmqSubXspressIngester):
                 self._logger.error("worker %s is gone, and event %d with it", worker, message.event_number)
 
     async def _reach(self, worker: WorkerName, message: InternalWorkerMessage) -> bool:
-        """Send to a worker; one that connects anew, as after a restart of ours, is waited for once."""
+        """Send to a worker; one that connects anew, as after a restart of ours, is waited for once a map."""
         patience = 0.0 if worker in self._gone else REACH_TIMEOUT
         deadline = time.monotonic() + patience
         while True:
